@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ir/graph.h"
+#include "ir/loop_ir.h"
+#include "passes/fusion.h"
+
+namespace adze {
+
+/// Where every buffer of a program lives. Offsets are multiples of kAlignment.
+struct MemoryPlan {
+  /// By value id of the whole graph: parameters, constants, group outputs.
+  std::unordered_map<std::uint32_t, loop::BufferRef> places;
+  std::vector<ConstantRef> constants;
+  /// For each result: the donated parameter whose memory it takes over, or none.
+  std::vector<std::optional<std::size_t>> result_aliases;
+  /// Results that are a parameter, a constant or an earlier result: copied at the end (result, source value).
+  std::vector<std::pair<std::size_t, ValueId>> copies;
+  std::int64_t arena_bytes = 0;        ///< peak
+  std::int64_t lower_bound_bytes = 0;  ///< largest sum of arena bytes alive at once
+};
+
+/// Gives every group output an offset in one arena by liveness, or the memory of a result, or (in place) the
+/// memory of an input that dies there and is read only at the index being written. `donated[i]`: parameter i may
+/// be overwritten once it is dead. Without `share` (plan_memory switched off) nothing shares memory.
+MemoryPlan plan_memory(const Graph& graph, const std::vector<KernelGroup>& groups,
+                       const std::vector<bool>& donated, bool share = true);
+
+/// May output `output` of the group live in the memory of input `input`? Only if they have the same type and
+/// the group reads that input only at the index of the output element it is computing. Lowering promises: all
+/// loads of one iteration come before its stores.
+bool can_alias(const KernelGroup& group, std::size_t input, std::size_t output);
+
+std::string print(const Graph& graph, const MemoryPlan& plan);
+
+}  // namespace adze

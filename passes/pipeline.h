@@ -1,0 +1,29 @@
+#pragma once
+
+#include <vector>
+
+#include "ir/graph.h"
+#include "ir/loop_ir.h"
+#include "passes/compile_context.h"
+#include "passes/fusion.h"
+#include "passes/memory_plan.h"
+
+namespace adze {
+
+/// Every level of one compilation, kept for inspection.
+struct Lowered {
+  Graph graph;                      ///< after the graph passes
+  std::vector<KernelGroup> groups;  ///< in execution order
+  MemoryPlan plan;
+  loop::Program program;            ///< scheduled, math expanded: what a back end prints
+};
+
+/// Runs the CPU pipeline: canonicalize, fold_layout, canonicalize, fuse, order_kernels, plan_memory,
+/// lower_to_loops, simplify_loops, schedule_cpu, expand_math. Each is timed, verified after, dumped on request and skipped when
+/// disabled (lower_to_loops cannot be). `donated`: one flag a parameter, or empty.
+Lowered lower(const Graph& graph, const std::vector<bool>& donated, CompileContext& context);
+
+/// Names accepted by ADZE_DISABLE.
+const std::vector<std::string>& pass_names();
+
+}  // namespace adze
