@@ -46,7 +46,7 @@ class InternalError : public Error {
 }  // namespace adze
 
 /// Checks an invariant of the compiler; throws InternalError. Never for user input.
-#define ADZE_CHECK(condition, message)                                  \
-  do {                                                                  \
+#define ADZE_CHECK(condition, message)                                       \
+  do {                                                                       \
     if (!(condition)) ::adze::internal_error(__FILE__, __LINE__, (message)); \
   } while (false)

@@ -52,8 +52,8 @@ struct Node {
 /// A value: a parameter (no node) or a result of a node.
 struct Value {
   TensorType type;
-  NodeId node;            ///< none for a parameter
-  std::uint32_t position; ///< which result of its node, or which parameter
+  NodeId node;             ///< none for a parameter
+  std::uint32_t position;  ///< which result of its node, or which parameter
 };
 
 struct Parameter {

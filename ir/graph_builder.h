@@ -55,8 +55,8 @@ class GraphBuilder {
 
  private:
   friend class LocationScope;
-  ValueList append(const OpDef& op, std::vector<ValueId> operands, Attrs attrs,
-                   std::vector<TensorType> types, Location location);
+  ValueList append(const OpDef& op, std::vector<ValueId> operands, Attrs attrs, std::vector<TensorType> types,
+                   Location location);
 
   Options options_;
   Graph graph_;
@@ -67,8 +67,7 @@ class GraphBuilder {
 /// While alive, ops emitted without a location of their own get this one.
 class LocationScope {
  public:
-  LocationScope(GraphBuilder& builder, Location location)
-      : builder_(builder), saved_(builder.location_) {
+  LocationScope(GraphBuilder& builder, Location location) : builder_(builder), saved_(builder.location_) {
     builder.location_ = location;
   }
   ~LocationScope() { builder_.location_ = saved_; }

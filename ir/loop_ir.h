@@ -62,9 +62,9 @@ struct Expr {
   friend bool operator==(const Expr&, const Expr&) = default;
 };
 
-/// The expressions of one kernel, and the only way to make one. Index arithmetic (i64 add, sub, mul, div, rem,
-/// comparisons) is simplified as it is built, with the ranges of loop variables: (i*10 + j) / 10 is i where
-/// 0 <= j < 10. Other dtypes are never changed, so float results stay bit for bit.
+/// The expressions of one kernel, and the only way to make one. Index arithmetic (i64 add, sub, mul, div,
+/// rem, comparisons) is simplified as it is built, with the ranges of loop variables: (i*10 + j) / 10 is i
+/// where 0 <= j < 10. Other dtypes are never changed, so float results stay bit for bit.
 class Exprs {
  public:
   const Expr& operator[](ExprId id) const { return exprs_[id.index]; }
@@ -102,7 +102,6 @@ class Exprs {
 
   /// `id` with variables replaced (and simplified again).
   ExprId substitute(ExprId id, const std::unordered_map<std::uint32_t, ExprId>& by_var);
-  /// `id` with loads replaced by `make(load expression id with new args)`.
   bool depends_on(ExprId id, VarId var) const;
   bool has_load(ExprId id) const;
 
@@ -123,8 +122,13 @@ class Exprs {
     std::int64_t extent;
     DType dtype;
   };
+  struct Linear;
   ExprId intern(const Expr& expr);
+  Linear linear(ExprId id) const;
+  ExprId from_linear(const Linear& linear);
+  std::optional<std::pair<std::int64_t, std::int64_t>> range_of(const Linear& linear) const;
   ExprId simplify_index(ScalarOp op, std::span<const ExprId> args);
+  ExprId simplify_division(ScalarOp op, ExprId a, std::int64_t divisor);
 
   std::vector<Expr> exprs_;
   std::vector<Var> vars_;
@@ -136,7 +140,8 @@ std::string_view to_string(LoopKind kind);
 
 /// kArgument: memory handed to the kernel (a parameter, a result, a constant or a planned arena offset).
 /// kShared: scratch of one kernel run (an arena range on the CPU, a block's shared memory on a GPU).
-/// kRegister: indexed only by unrolled and vector loop variables and constants, so an emitter keeps it in SSA values.
+/// kRegister: indexed only by unrolled and vector loop variables and constants, so an emitter keeps it in SSA
+/// values.
 enum class Scope : std::uint8_t { kArgument, kShared, kRegister };
 std::string_view to_string(Scope scope);
 
@@ -176,17 +181,18 @@ struct Stmt {
   std::int64_t extent = 0;
   ExprId limit = {};
 
-  // kStore: buffer[index] = value. kAccumulate: buffer[index] = combine(buffer[index], value); inside a vector
-  // loop, where `index` does not depend on the lane, the active lanes are folded in a fixed tree order first.
-  // kAlloc: `buffer` lives through `body`; contents start unspecified. kIf: `body` where `value` (bool) holds;
-  // not inside a vector loop.
+  // kStore: buffer[index] = value. kAccumulate: buffer[index] = combine(buffer[index], value); inside a
+  // vector loop, where `index` does not depend on the lane, the active lanes are folded in a fixed tree order
+  // first. kAlloc: `buffer` lives through `body`; contents start unspecified. kIf: `body` where `value`
+  // (bool) holds; not inside a vector loop.
   BufferId buffer = {};
   ExprId index = {};
   ExprId value = {};
   Combine combine = Combine::kSum;
   std::vector<Stmt> body = {};
 
-  static Stmt make_for(VarId var, std::int64_t extent, LoopKind loop, std::vector<Stmt> body, ExprId limit = {});
+  static Stmt make_for(VarId var, std::int64_t extent, LoopKind loop, std::vector<Stmt> body,
+                       ExprId limit = {});
   static Stmt make_store(BufferId buffer, ExprId index, ExprId value);
   static Stmt make_accumulate(BufferId buffer, ExprId index, Combine combine, ExprId value);
   static Stmt make_let(VarId var, ExprId value);  ///< in scope to the end of the enclosing body
@@ -199,11 +205,11 @@ struct Stmt {
 struct Kernel {
   std::string name;
   Exprs exprs;
-  std::vector<Buffer> buffers;       ///< the first `argument_count` are the arguments, in order
+  std::vector<Buffer> buffers;  ///< the first `argument_count` are the arguments, in order
   std::size_t argument_count = 0;
-  std::vector<bool> written;         ///< for each argument: is it stored to
+  std::vector<bool> written;  ///< for each argument: is it stored to
   std::vector<Stmt> body;
-  std::vector<std::string> schedule; ///< what schedule_* did, as text: "vectorize j 16", "unroll i 6"
+  std::vector<std::string> schedule;  ///< what schedule_* did, as text: "vectorize j 16", "unroll i 6"
 
   BufferId add_buffer(std::string buffer_name, BufferType type, Scope scope);
 };
@@ -237,9 +243,9 @@ std::string print(const Kernel& kernel);
 std::string print(const Program& program);
 std::string print(const Exprs& exprs, ExprId id, std::span<const Buffer> buffers);
 
-/// Checks what the types above promise: variables in scope, offsets i64, dtypes alike, register buffers indexed
-/// by unrolled and vector variables and constants only, arguments stored to exactly where `written` says.
-/// Throws InternalError with the excerpt.
+/// Checks what the types above promise: variables in scope, offsets i64, dtypes alike, register buffers
+/// indexed by unrolled and vector variables and constants only, arguments stored to exactly where `written`
+/// says. Throws InternalError with the excerpt.
 void verify(const Kernel& kernel);
 void verify(const Program& program);
 

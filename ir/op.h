@@ -19,12 +19,12 @@ namespace adze {
 /// What fusion, lowering, printing and the tests need to know of an op's shape behaviour (after TVM's
 /// OpPatternKind). The pattern decides which lowering hook the op must have; a test asserts it.
 enum class OpPattern {
-  kElementwise,   ///< out[i] = f(a[i], b[i], ...); all shapes equal        -> scalar
-  kIndexMap,      ///< out[i] = some operand's element, or f(i): movement, iota -> index_map
-  kConstant,      ///< a literal                                            -> none
-  kReduction,     ///< folds axes of its operands with a monoid             -> reduce
-  kContraction,   ///< sum of products                                      -> contract
-  kControl,       ///< carries subgraphs (scan, while, cond)                -> later
+  kElementwise,  ///< out[i] = f(a[i], b[i], ...); all shapes equal        -> scalar
+  kIndexMap,     ///< out[i] = some operand's element, or f(i): movement, iota -> index_map
+  kConstant,     ///< a literal                                            -> none
+  kReduction,    ///< folds axes of its operands with a monoid             -> reduce
+  kContraction,  ///< sum of products                                      -> contract
+  kControl,      ///< carries subgraphs (scan, while, cond)                -> later
 };
 
 struct OpTraits {
@@ -35,7 +35,8 @@ struct OpTraits {
   bool linear = false;
 };
 
-/// One attribute an op takes: name, kind (by example), and its value when left out. Without a default it is required.
+/// One attribute an op takes: name, kind (by example), and its value when left out. Without a default it is
+/// required.
 struct AttrSpec {
   std::string name;
   AttrValue kind;  ///< an example; only its alternative counts
@@ -53,7 +54,9 @@ class InferContext {
   std::span<const TensorType> operands() const { return operands_; }
   const Attrs& attrs() const { return attrs_; }
   template <class T>
-  const T& attr(std::string_view name) const { return attrs_.get<T>(name); }
+  const T& attr(std::string_view name) const {
+    return attrs_.get<T>(name);
+  }
   /// Throws TypeError "<op>: <message>"; the builder adds operands and locations.
   [[noreturn]] void fail(const std::string& message) const;
 
@@ -75,7 +78,9 @@ class RuleContext {
   const OpDef& op() const { return op_; }
   const Attrs& attrs() const { return attrs_; }
   template <class T>
-  const T& attr(std::string_view name) const { return attrs_.get<T>(name); }
+  const T& attr(std::string_view name) const {
+    return attrs_.get<T>(name);
+  }
   const TensorType& result_type(std::size_t k = 0) const { return result_types_[k]; }
   TensorType type(ValueId id) const { return builder_.type(id); }  // by value: emit moves the table
 
@@ -132,7 +137,9 @@ class JvpContext : public RuleContext {
   JvpContext(GraphBuilder& builder, const Node& node, std::vector<TensorType> result_types,
              std::vector<ValueId> primals, std::vector<ValueId> outputs, std::vector<ValueId> tangents)
       : RuleContext(builder, node, std::move(result_types)),
-        primals_(std::move(primals)), outputs_(std::move(outputs)), tangents_(std::move(tangents)) {}
+        primals_(std::move(primals)),
+        outputs_(std::move(outputs)),
+        tangents_(std::move(tangents)) {}
   std::size_t size() const { return primals_.size(); }
   ValueId primal(std::size_t i) const { return primals_[i]; }
   ValueId output(std::size_t k = 0) const { return outputs_[k]; }
@@ -150,8 +157,10 @@ class TransposeContext : public RuleContext {
   TransposeContext(GraphBuilder& builder, const Node& node, std::vector<TensorType> result_types,
                    std::vector<ValueId> operands, std::vector<TensorType> operand_types,
                    std::vector<ValueId> cotangents)
-      : RuleContext(builder, node, std::move(result_types)), operands_(std::move(operands)),
-        operand_types_(std::move(operand_types)), cotangents_(std::move(cotangents)) {}
+      : RuleContext(builder, node, std::move(result_types)),
+        operands_(std::move(operands)),
+        operand_types_(std::move(operand_types)),
+        cotangents_(std::move(cotangents)) {}
   std::size_t size() const { return operands_.size(); }
   bool is_linear(std::size_t i) const { return !operands_[i]; }  ///< its value is unknown: a tangent
   ValueId operand(std::size_t i) const { return operands_[i]; }  ///< of a non-linear operand
@@ -173,9 +182,9 @@ using Scalar = loop::ExprId;
 class IndexContext;
 
 enum class ReduceKind { kSum, kProd, kMax, kMin, kAnd, kOr, kArgMax, kArgMin };
-/// Folds `axes` of operand 0 (axes removed from the result). Sum and prod start from 0 and 1, max and min from
-/// the lowest and highest value (-inf, inf for floats); NaN wins in max, min, argmax, argmin (as in JAX).
-/// kArgMax/kArgMin fold one axis and give the first index of the extreme element.
+/// Folds `axes` of operand 0 (axes removed from the result). Sum and prod start from 0 and 1, max and min
+/// from the lowest and highest value (-inf, inf for floats); NaN wins in max, min, argmax, argmin (as in
+/// JAX). kArgMax/kArgMin fold one axis and give the first index of the extreme element.
 struct ReduceSpec {
   ReduceKind kind;
   Dims axes;
@@ -197,7 +206,7 @@ struct EvalContext {
 struct OpSample {
   std::vector<TensorType> operands;
   Attrs attrs = {};
-  double low = -2, high = 2;         ///< operands are drawn uniformly from [low, high]
+  double low = -2, high = 2;  ///< operands are drawn uniformly from [low, high]
   /// Per-operand ranges, overriding low/high where given.
   std::vector<std::pair<double, double>> ranges = {};
   std::vector<double> special = {};  ///< also tried, as splats and mixed in (values only, not derivatives)
@@ -216,7 +225,8 @@ struct OpDef {
   bool variadic = false;
   std::vector<AttrSpec> attrs = {};
 
-  /// Checks operands and attributes (arity, attribute names and kinds were checked before), gives the result types.
+  /// Checks operands and attributes (arity, attribute names and kinds were checked before), gives the result
+  /// types.
   std::function<std::vector<TensorType>(InferContext&)> infer_types = {};
   /// The simpler value this one equals; kNoValue if none (optional).
   std::function<ValueId(FoldContext&)> fold = {};

@@ -21,13 +21,16 @@ class ScalarBuilder {
   Scalar constant(DType dtype, double value) { return exprs_.constant(dtype, value); }
   Scalar like(Scalar x, double value) { return exprs_.constant(dtype(x), value); }
   // One function a row of scalar_ops.def: b.tanh(x), b.add(x, y), b.select(p, x, y), ...
-#define ADZE_SCALAR_OP(name, arity, rule, ...) \
-  template <class... Args>                     \
-    requires(sizeof...(Args) == (arity))       \
-  Scalar name(Args... args) { return exprs_.apply(loop::ScalarOp::name, {args...}); }
+#define ADZE_SCALAR_OP(name, arity, rule, ...)                     \
+  template <class... Args>                                         \
+  requires(sizeof...(Args) == (arity)) Scalar name(Args... args) { \
+    return exprs_.apply(loop::ScalarOp::name, {args...});          \
+  }
 #include "ir/scalar_ops.def"
 #undef ADZE_SCALAR_OP
-  Scalar convert(Scalar x, DType to) { return exprs_.convert(x, to); }
+  Scalar convert(Scalar x, DType to) {
+    return exprs_.convert(x, to);
+  }
 
  private:
   loop::Exprs& exprs_;
@@ -41,21 +44,26 @@ class IndexContext {
  public:
   IndexContext(loop::Exprs& exprs, const Attrs& attrs, std::vector<TensorType> operand_types,
                TensorType result_type, std::vector<Scalar> index)
-      : exprs_(exprs), attrs_(attrs), operand_types_(std::move(operand_types)),
-        result_type_(std::move(result_type)), index_(std::move(index)) {}
+      : exprs_(exprs),
+        attrs_(attrs),
+        operand_types_(std::move(operand_types)),
+        result_type_(std::move(result_type)),
+        index_(std::move(index)) {}
   virtual ~IndexContext() = default;
 
   loop::Exprs& exprs() { return exprs_; }
   const Attrs& attrs() const { return attrs_; }
   template <class T>
-  const T& attr(std::string_view name) const { return attrs_.get<T>(name); }
+  const T& attr(std::string_view name) const {
+    return attrs_.get<T>(name);
+  }
   std::size_t size() const { return operand_types_.size(); }
   const TensorType& operand_type(std::size_t i) const { return operand_types_[i]; }
   const TensorType& result_type() const { return result_type_; }
   const std::vector<Scalar>& index() const { return index_; }  ///< i64 expressions, one a result dim
   Scalar index(std::size_t dim) const { return index_[dim]; }
-  /// The element of operand i at `index`. Where `guard` (a bool expression) is given and false, the element is
-  /// not read and the result is some value that must not be used: wrap it in a select.
+  /// The element of operand i at `index`. Where `guard` (a bool expression) is given and false, the element
+  /// is not read and the result is some value that must not be used: wrap it in a select.
   virtual Scalar load(std::size_t i, std::vector<Scalar> index, Scalar guard = {}) = 0;
 
  protected:

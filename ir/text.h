@@ -17,8 +17,8 @@ std::string print(const Graph& graph, const PrintOptions& options = {});
 /// "%7 f32[32,128] relu net.cpp:41": one value, for error messages.
 std::string describe(const Graph& graph, ValueId value);
 
-/// Parses one `func`; `file` is for messages. Throws IoError "file:line:column: ..." with the line and a caret.
-/// Type errors in the text are IoErrors too, at the node's line. Keeps the graph exactly as written.
+/// Parses one `func`; `file` is for messages. Throws IoError "file:line:column: ..." with the line and a
+/// caret. Type errors in the text are IoErrors too, at the node's line. Keeps the graph exactly as written.
 Graph parse_graph(std::string_view text, const std::string& file = "<text>");
 /// All functions of a file, in order; names are unique.
 std::vector<Graph> parse_graphs(std::string_view text, const std::string& file = "<text>");

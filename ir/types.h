@@ -25,11 +25,16 @@ bool is_signed(DType dtype);   ///< i32, i64 and the floats
 /// The DType of a C++ element type. bool is stored as one byte, 0 or 1.
 template <class T>
 constexpr DType dtype_of() {
-  if constexpr (std::is_same_v<T, bool>) return DType::kBool;
-  else if constexpr (std::is_same_v<T, std::int32_t>) return DType::kI32;
-  else if constexpr (std::is_same_v<T, std::int64_t>) return DType::kI64;
-  else if constexpr (std::is_same_v<T, std::uint32_t>) return DType::kU32;
-  else if constexpr (std::is_same_v<T, float>) return DType::kF32;
+  if constexpr (std::is_same_v<T, bool>)
+    return DType::kBool;
+  else if constexpr (std::is_same_v<T, std::int32_t>)
+    return DType::kI32;
+  else if constexpr (std::is_same_v<T, std::int64_t>)
+    return DType::kI64;
+  else if constexpr (std::is_same_v<T, std::uint32_t>)
+    return DType::kU32;
+  else if constexpr (std::is_same_v<T, float>)
+    return DType::kF32;
   else {
     static_assert(std::is_same_v<T, double>, "no DType for this C++ type");
     return DType::kF64;
@@ -39,7 +44,8 @@ constexpr DType dtype_of() {
 /// Sizes, axes, strides: any list of integers about dimensions.
 using Dims = std::vector<std::int64_t>;
 
-/// Product of the sizes; 1 for rank 0. Throws TypeError when negative or above 2^48 (nothing can be that big).
+/// Product of the sizes; 1 for rank 0. Throws TypeError when negative or above 2^48 (nothing can be that
+/// big).
 std::int64_t element_count(const Dims& shape);
 /// Row-major strides in elements.
 Dims row_major_strides(const Dims& shape);

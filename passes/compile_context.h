@@ -15,17 +15,17 @@ namespace adze {
 /// All settings and records of one compilation: passed along, never global.
 struct CompileContext {
   Target target;
-  std::set<std::string> disabled;   ///< ADZE_DISABLE: names of passes that are skipped
-  std::set<std::string> dump;       ///< ADZE_DUMP: graph, fuse, plan, loops, llvm, asm, or a pass name
-  std::string dump_directory;       ///< ADZE_DUMP_DIR; empty: stderr
-  bool verify = true;               ///< ADZE_VERIFY=0 turns the verifiers between passes off
-  bool report_time = false;         ///< ADZE_TIME=1: the table of passes, in ms, on stderr
+  std::set<std::string> disabled;  ///< ADZE_DISABLE: names of passes that are skipped
+  std::set<std::string> dump;      ///< ADZE_DUMP: graph, fuse, plan, loops, llvm, asm, or a pass name
+  std::string dump_directory;      ///< ADZE_DUMP_DIR; empty: stderr
+  bool verify = true;              ///< ADZE_VERIFY=0 turns the verifiers between passes off
+  bool report_time = false;        ///< ADZE_TIME=1: the table of passes, in ms, on stderr
 
   struct Timing {
     std::string pass;
     double milliseconds = 0;
   };
-  std::vector<Timing> timings;      ///< in the order run
+  std::vector<Timing> timings;  ///< in the order run
 
   bool enabled(const std::string& pass) const { return !disabled.contains(pass); }
   /// Runs `body` and records its time under `pass`.
@@ -43,11 +43,13 @@ struct CompileContext {
     return std::forward<F>(body)();
   }
   /// Writes `text` where ADZE_DUMP asked for `stage`; nothing otherwise. Files are <dir>/<name>.<nn>.<stage>.
-  void write_dump(const std::string& stage, const std::string& name, const std::function<std::string()>& text);
+  void write_dump(const std::string& stage, const std::string& name,
+                  const std::function<std::string()>& text);
   int dump_count = 0;
 
-  /// Settings from the environment (ADZE_DISABLE, ADZE_DUMP, ADZE_DUMP_DIR, ADZE_VERIFY, ADZE_TIME). The target
-  /// is left at its default: codegen knows the host. Unknown names in ADZE_DISABLE or ADZE_DUMP: CompileError.
+  /// Settings from the environment (ADZE_DISABLE, ADZE_DUMP, ADZE_DUMP_DIR, ADZE_VERIFY, ADZE_TIME). The
+  /// target is left at its default: codegen knows the host. Unknown names in ADZE_DISABLE or ADZE_DUMP:
+  /// CompileError.
   static CompileContext from_environment();
 };
 

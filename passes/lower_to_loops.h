@@ -15,6 +15,7 @@ namespace adze {
 loop::Kernel lower_group(const KernelGroup& group, std::string name);
 
 /// All groups, equal kernels shared, calls in order with their places from the plan (copies at the end).
-loop::Program lower_to_loops(const Graph& graph, const std::vector<KernelGroup>& groups, const MemoryPlan& plan);
+loop::Program lower_to_loops(const Graph& graph, const std::vector<KernelGroup>& groups,
+                             const MemoryPlan& plan);
 
 }  // namespace adze

@@ -26,8 +26,8 @@ struct MemoryPlan {
 };
 
 /// Gives every group output an offset in one arena by liveness, or the memory of a result, or (in place) the
-/// memory of an input that dies there and is read only at the index being written. `donated[i]`: parameter i may
-/// be overwritten once it is dead. Without `share` (plan_memory switched off) nothing shares memory.
+/// memory of an input that dies there and is read only at the index being written. `donated[i]`: parameter i
+/// may be overwritten once it is dead. Without `share` (plan_memory switched off) nothing shares memory.
 MemoryPlan plan_memory(const Graph& graph, const std::vector<KernelGroup>& groups,
                        const std::vector<bool>& donated, bool share = true);
 

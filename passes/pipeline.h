@@ -15,12 +15,12 @@ struct Lowered {
   Graph graph;                      ///< after the graph passes
   std::vector<KernelGroup> groups;  ///< in execution order
   MemoryPlan plan;
-  loop::Program program;            ///< scheduled, math expanded: what a back end prints
+  loop::Program program;  ///< scheduled, math expanded: what a back end prints
 };
 
 /// Runs the CPU pipeline: canonicalize, fold_layout, canonicalize, fuse, order_kernels, plan_memory,
-/// lower_to_loops, simplify_loops, schedule_cpu, expand_math. Each is timed, verified after, dumped on request and skipped when
-/// disabled (lower_to_loops cannot be). `donated`: one flag a parameter, or empty.
+/// lower_to_loops, simplify_loops, schedule_cpu, expand_math. Each is timed, verified after, dumped on
+/// request and skipped when disabled (lower_to_loops cannot be). `donated`: one flag a parameter, or empty.
 Lowered lower(const Graph& graph, const std::vector<bool>& donated, CompileContext& context);
 
 /// Names accepted by ADZE_DISABLE.

@@ -5,7 +5,8 @@
 
 namespace adze {
 
-/// Reference-counted, kAlignment-aligned host memory. At least one byte, so every buffer has an address of its own.
+/// Reference-counted, kAlignment-aligned host memory. At least one byte, so every buffer has an address of
+/// its own.
 class Buffer {
  public:
   /// Throws RuntimeError "out of memory ..." instead of std::bad_alloc.

@@ -26,7 +26,8 @@ class Executable {
     BufferPtr buffer;
     bool donated = false;  ///< the caller gives its memory up (honoured where `build` was told so too)
   };
-  /// Runs once; allocates results (or takes donated memory over). One buffer a parameter, sizes are the caller's promise.
+  /// Runs once; allocates results (or takes donated memory over). One buffer a parameter, sizes are the
+  /// caller's promise.
   std::vector<BufferPtr> run(std::span<Argument> arguments) const;
 
   /// The raw call, for bound functions: no allocation, lock or system call. `buffers` as in EntryPoint.

@@ -1,0 +1,5 @@
+#pragma once
+
+// Everything a user of Adze includes.
+#include "ir/errors.h"
+#include "ir/types.h"

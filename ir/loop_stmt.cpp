@@ -1,0 +1,85 @@
+#include "ir/loop_ir.h"
+
+namespace adze::loop {
+
+Stmt Stmt::make_for(VarId var, std::int64_t extent, LoopKind loop, std::vector<Stmt> body, ExprId limit) {
+  Stmt stmt;
+  stmt.kind = StmtKind::kFor;
+  stmt.loop = loop;
+  stmt.var = var;
+  stmt.extent = extent;
+  stmt.limit = limit;
+  stmt.body = std::move(body);
+  return stmt;
+}
+
+Stmt Stmt::make_store(BufferId buffer, ExprId index, ExprId value) {
+  Stmt stmt;
+  stmt.kind = StmtKind::kStore;
+  stmt.buffer = buffer;
+  stmt.index = index;
+  stmt.value = value;
+  return stmt;
+}
+
+Stmt Stmt::make_accumulate(BufferId buffer, ExprId index, Combine combine, ExprId value) {
+  Stmt stmt = make_store(buffer, index, value);
+  stmt.kind = StmtKind::kAccumulate;
+  stmt.combine = combine;
+  return stmt;
+}
+
+Stmt Stmt::make_let(VarId var, ExprId value) {
+  Stmt stmt;
+  stmt.kind = StmtKind::kLet;
+  stmt.var = var;
+  stmt.value = value;
+  return stmt;
+}
+
+Stmt Stmt::make_alloc(BufferId buffer, std::vector<Stmt> body) {
+  Stmt stmt;
+  stmt.kind = StmtKind::kAlloc;
+  stmt.buffer = buffer;
+  stmt.body = std::move(body);
+  return stmt;
+}
+
+Stmt Stmt::make_if(ExprId condition, std::vector<Stmt> body) {
+  Stmt stmt;
+  stmt.kind = StmtKind::kIf;
+  stmt.value = condition;
+  stmt.body = std::move(body);
+  return stmt;
+}
+
+Stmt Stmt::make_barrier() {
+  return {};
+}
+
+BufferId Kernel::add_buffer(std::string buffer_name, BufferType type, Scope scope) {
+  buffers.push_back({std::move(buffer_name), std::move(type), scope});
+  return {static_cast<std::uint32_t>(buffers.size() - 1)};
+}
+
+Dims BufferType::strides() const {
+  if (order.empty()) return row_major_strides(shape);
+  Dims result(shape.size(), 1);
+  std::int64_t stride = 1;
+  for (std::size_t i = order.size(); i-- > 0;) {
+    const auto dim = static_cast<std::size_t>(order[i]);
+    result[dim] = stride;
+    stride *= shape[dim];
+  }
+  return result;
+}
+
+ExprId offset(Exprs& exprs, const BufferType& type, std::span<const ExprId> index) {
+  ADZE_CHECK(index.size() == type.shape.size(), "one index a dimension");
+  const Dims strides = type.strides();
+  ExprId sum = exprs.index(0);
+  for (std::size_t i = 0; i < index.size(); ++i) sum = exprs.add(sum, exprs.mul(index[i], strides[i]));
+  return sum;
+}
+
+}  // namespace adze::loop
