@@ -47,9 +47,13 @@ struct CompileContext {
                   const std::function<std::string()>& text);
   int dump_count = 0;
 
+  /// The table behind ADZE_TIME: one line a pass (repeated runs are summed) and the total, in ms.
+  std::string time_table(const std::string& name) const;
+  /// Writes it to stderr where `report_time` is set. Whoever ran the last step calls this.
+  void write_time_table(const std::string& name) const;
+
   /// Settings from the environment (ADZE_DISABLE, ADZE_DUMP, ADZE_DUMP_DIR, ADZE_VERIFY, ADZE_TIME). The
-  /// target is left at its default: codegen knows the host. Unknown names in ADZE_DISABLE or ADZE_DUMP:
-  /// CompileError.
+  /// target is left at its default: codegen knows the host. Unknown names or values: CompileError.
   static CompileContext from_environment();
 };
 

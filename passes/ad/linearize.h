@@ -1,0 +1,24 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "ir/graph.h"
+#include "ir/graph_builder.h"
+
+namespace adze {
+
+struct Linearized {
+  std::vector<ValueId> results;   ///< the primal results of the graph
+  std::vector<ValueId> tangents;  ///< one a result; kNoValue: zero, or a result that is not float
+};
+
+/// Emits `graph` and its derivative along `tangents`: one forward loop over the live nodes that calls
+/// OpDef::jvp where an operand has a tangent. `primals` and `tangents` stand for the parameters, one each,
+/// values of `builder`; a tangent has its primal's type, kNoValue is a symbolic zero. What depends on no
+/// tangent emits nothing. Derived ops carry the location of their primal. Throws CompileError where an op has
+/// no rule.
+Linearized linearize(GraphBuilder& builder, const Graph& graph, std::span<const ValueId> primals,
+                     std::span<const ValueId> tangents);
+
+}  // namespace adze
