@@ -1,0 +1,15 @@
+# Installs Adze into a scratch prefix, builds tests/consumer against it as a user would, and runs it.
+set(scratch ${BINARY_DIR}/consumer)
+file(REMOVE_RECURSE ${scratch})
+function(step)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(result)
+    message(FATAL_ERROR "failed: ${ARGN}\n${output}")
+  endif()
+  message("${output}")
+endfunction()
+step(${CMAKE_COMMAND} --install ${BINARY_DIR} --prefix ${scratch}/prefix)
+step(${CMAKE_COMMAND} -G Ninja -S ${SOURCE_DIR}/tests/consumer -B ${scratch}/build -DCMAKE_CXX_COMPILER=${CXX}
+     -DCMAKE_PREFIX_PATH=${scratch}/prefix -DCMAKE_BUILD_TYPE=Debug)
+step(${CMAKE_COMMAND} --build ${scratch}/build)
+step(${scratch}/build/consumer)
