@@ -8,20 +8,49 @@
 
 namespace adze {
 
+/// What a kernel does, and what its lowering may rely on. Common to all kinds: start from every output at its
+/// own index, follow operands, turning index maps into addresses: then each elementwise node that is not free
+/// (see below) is needed at exactly one index an iteration, so inlining memoised by (value, index) computes
+/// nothing twice. "Position" means row-major position: outputs may have different shapes of equal element
+/// count (a reshape at the end); element p of each is computed in iteration p.
 enum class GroupKind {
-  kLoop,  ///< elementwise and index maps only: one pass over the outputs, which have equal element counts
-  kReduction,    ///< one or more reductions over the same rows, with what feeds them and what reads them
-  kContraction,  ///< exactly one dot_general, with prologues on its operands and an epilogue over its result
+  /// Elementwise and index maps only. All outputs have equal element counts: one pass computes them all.
+  kLoop,
+  /// Row kernels. All reductions fold the same `axes` of operands of one shape S (KernelSpace). Values are
+  /// - full: needed at the whole index of S; outputs with |S| elements;
+  /// - row: needed at the kept dims of S only. A reduction's result is a row value, read at the current row
+  ///   and nowhere else: by row values, or by full values through broadcast_in_dim (unit dims may come and go
+  ///   by reshape). Outputs with |S without axes| elements;
+  /// - tail: reductions that fold a row value (operand shape: S without axes) to rank 0, and the elementwise
+  ///   values made from them. Only tail values read tail values: they are finished after the last row.
+  ///   Outputs of rank 0. There is a tail only where the row shape has rank >= 1.
+  /// So a row can be finished before the next is begun. Full values may be needed by several sweeps of a row
+  /// (softmax: max, sum, quotient): lowering keeps them in a row buffer or computes them again, as it likes.
+  kReduction,
+  /// Exactly one dot_general, no reduction. Epilogue: the result is read only at its own index, by
+  /// elementwise values of its shape; all outputs have its element count. Prologue: operands are reached
+  /// through index maps and cheap elementwise values (a handful of add/mul/compare/select-like instructions).
+  kContraction,
 };
 
-/// One kernel-to-be. `body` is an ordinary graph: its parameters stand for `inputs`, its results for
-/// `outputs`, all values of the whole graph. Scalar constants, iotas and their broadcasts are copied into
-/// every body that uses them; larger constants are inputs.
+/// One kernel-to-be. `body` is an ordinary graph without dead nodes: its parameters (unnamed) stand for
+/// `inputs`, its results for `outputs`, all values of the whole graph, none listed twice. Free nodes are
+/// copied into every body that uses them and cost no memory: scalar constants, iota, index maps with one
+/// operand and no guard (broadcast, reshape, transpose, slice, reverse), rank-0 arithmetic of parameters and
+/// constants (learning rates, bias corrections: lowering hoists it out of the loops), and short elementwise
+/// chains of constants and iotas (masks). Larger constants are inputs.
 struct KernelGroup {
   GroupKind kind = GroupKind::kLoop;
   Graph body;
   std::vector<ValueId> inputs, outputs;
 };
+
+/// The space a kernel iterates over.
+struct KernelSpace {
+  Dims shape;  ///< the outputs' (before a final reshape), S, or that of the dot_general
+  Dims axes;   ///< kReduction: the folded axes of `shape`, ascending
+};
+KernelSpace kernel_space(const KernelGroup& group);
 
 struct FusionLimits {
   int max_ops = 256;    ///< nodes in one body
@@ -31,12 +60,10 @@ struct FusionLimits {
 /// Merges producers into consumers wherever a value need not reach memory.
 /// Before: a verified graph of primitives. After: groups in a valid order; every output value is made by
 /// exactly one group; every result of the graph and every input of a group is a graph parameter, a
-/// `constant`, or an output. kReduction bodies obey: all reductions fold axes of one common row-space shape
-/// (see docs/architecture.md), so that a row can be finished before the next is begun.
+/// `constant`, or an output. Results of the graph that are parameters or constants have no group.
 std::vector<KernelGroup> fuse(const Graph& graph, const FusionLimits& limits = {});
 
-/// One group a live node: what `fuse` is when it is switched off. Scalar constants, iotas are still copied
-/// in.
+/// One group a live node: what `fuse` is when it is switched off. Only scalar constants and iotas are free.
 std::vector<KernelGroup> group_each_node(const Graph& graph);
 
 /// Reorders groups to keep few bytes alive, keeping every producer before its consumers.
