@@ -1,5 +1,6 @@
 #pragma once
 
+#define XXH_INLINE_ALL  // header only: nothing to link
 #include <xxhash.h>
 
 #include <cstdint>

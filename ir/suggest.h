@@ -1,0 +1,13 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace adze {
+
+/// "; did you mean 'add'?" with the candidate nearest to `name` (by Levenshtein distance, at most a third of
+/// its length), or nothing. Ends an error message about an unknown name.
+std::string did_you_mean(std::string_view name, std::span<const std::string_view> candidates);
+
+}  // namespace adze
