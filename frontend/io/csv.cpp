@@ -7,7 +7,8 @@
 namespace adze::io {
 namespace {
 
-[[noreturn]] void fail(const std::string& path, std::size_t line, std::size_t column, const std::string& message) {
+[[noreturn]] void fail(const std::string& path, std::size_t line, std::size_t column,
+                       const std::string& message) {
   throw IoError(path + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + message);
 }
 
@@ -40,7 +41,8 @@ Literal read_csv(const std::string& path) {
       at = stop;
       while (at != last && *at == ' ') ++at;
       if (at == last) break;
-      if (*at != ',') fail(path, line, static_cast<std::size_t>(at - first) + 1, "expected ',' after a number");
+      if (*at != ',')
+        fail(path, line, static_cast<std::size_t>(at - first) + 1, "expected ',' after a number");
     }
     if (columns == 0) columns = count;
     if (count != columns) {

@@ -13,8 +13,9 @@ struct ElementType {
 };
 
 // The IDX element types: u8, i8, i16, i32, f32, f64, big-endian.
-constexpr ElementType kElementTypes[] = {{0x08, 1, DType::kI32}, {0x09, 1, DType::kI32}, {0x0B, 2, DType::kI32},
-                                         {0x0C, 4, DType::kI32}, {0x0D, 4, DType::kF32}, {0x0E, 8, DType::kF64}};
+constexpr ElementType kElementTypes[] = {{0x08, 1, DType::kI32}, {0x09, 1, DType::kI32},
+                                         {0x0B, 2, DType::kI32}, {0x0C, 4, DType::kI32},
+                                         {0x0D, 4, DType::kF32}, {0x0E, 8, DType::kF64}};
 
 std::uint64_t big_endian(const char* at, std::size_t bytes) {
   std::uint64_t value = 0;
@@ -61,14 +62,24 @@ Literal read_idx(const std::string& path) {
     const std::uint64_t bits =
         big_endian(content.data() + header + static_cast<std::size_t>(i) * type->bytes, type->bytes);
     switch (code) {
-      case 0x08: result.set_int(i, static_cast<std::int64_t>(bits)); break;
-      case 0x09: result.set_int(i, static_cast<std::int8_t>(bits)); break;
-      case 0x0B: result.set_int(i, static_cast<std::int16_t>(bits)); break;
-      case 0x0C: result.set_int(i, static_cast<std::int32_t>(bits)); break;
-      case 0x0D:
-        result.data<float>()[static_cast<std::size_t>(i)] = std::bit_cast<float>(static_cast<std::uint32_t>(bits));
+      case 0x08:
+        result.set_int(i, static_cast<std::int64_t>(bits));
         break;
-      default: result.data<double>()[static_cast<std::size_t>(i)] = std::bit_cast<double>(bits);
+      case 0x09:
+        result.set_int(i, static_cast<std::int8_t>(bits));
+        break;
+      case 0x0B:
+        result.set_int(i, static_cast<std::int16_t>(bits));
+        break;
+      case 0x0C:
+        result.set_int(i, static_cast<std::int32_t>(bits));
+        break;
+      case 0x0D:
+        result.data<float>()[static_cast<std::size_t>(i)] =
+            std::bit_cast<float>(static_cast<std::uint32_t>(bits));
+        break;
+      default:
+        result.data<double>()[static_cast<std::size_t>(i)] = std::bit_cast<double>(bits);
     }
   }
   return result;

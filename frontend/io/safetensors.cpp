@@ -55,8 +55,8 @@ Entry read_entry(const std::string& path, std::string_view name, simdjson::dom::
   Entry entry{.name = std::string(name), .type = {}, .begin = 0, .end = 0};
   std::string_view dtype;
   if (value["dtype"].get(dtype)) fail("'dtype' is missing or not a string");
-  const auto* known =
-      std::find_if(std::begin(kDTypeNames), std::end(kDTypeNames), [&](const auto& d) { return d.name == dtype; });
+  const auto* known = std::find_if(std::begin(kDTypeNames), std::end(kDTypeNames),
+                                   [&](const auto& d) { return d.name == dtype; });
   if (known == std::end(kDTypeNames)) fail("dtype " + std::string(dtype) + " is not supported");
   entry.type.dtype = known->dtype;
   simdjson::dom::array shape, offsets;
@@ -99,13 +99,13 @@ void save_safetensors(const std::string& path, const NamedLiterals& tensors) {
                     (name == "__metadata__" ? "reserved by the format" : "used twice"));
     }
     const TensorType& type = literal.type();
-    const auto* dtype =
-        std::find_if(std::begin(kDTypeNames), std::end(kDTypeNames), [&](const auto& d) { return d.dtype == type.dtype; });
+    const auto* dtype = std::find_if(std::begin(kDTypeNames), std::end(kDTypeNames),
+                                     [&](const auto& d) { return d.dtype == type.dtype; });
     ADZE_CHECK(dtype != std::end(kDTypeNames), "dtype without a safetensors name");
     if (header.size() > 1) header += ",";
-    header += quoted(name) + ":{\"dtype\":\"" + std::string(dtype->name) + "\",\"shape\":" + to_string(type.shape) +
-              ",\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(offset + literal.byte_size()) +
-              "]}";
+    header += quoted(name) + ":{\"dtype\":\"" + std::string(dtype->name) +
+              "\",\"shape\":" + to_string(type.shape) + ",\"data_offsets\":[" + std::to_string(offset) + "," +
+              std::to_string(offset + literal.byte_size()) + "]}";
     offset += literal.byte_size();
   }
   header += "}";
@@ -122,14 +122,16 @@ void save_safetensors(const std::string& path, const NamedLiterals& tensors) {
 
 NamedLiterals load_safetensors(const std::string& path) {
   const std::string content = read_file(path);
-  if (content.size() < 8) throw IoError(path + ": byte " + std::to_string(content.size()) + ": the file ends inside the header size");
+  if (content.size() < 8)
+    throw IoError(path + ": byte " + std::to_string(content.size()) +
+                  ": the file ends inside the header size");
   std::uint64_t header_bytes = 0;
   for (std::size_t i = 0; i < 8; ++i) {
     header_bytes |= static_cast<std::uint64_t>(static_cast<unsigned char>(content[i])) << (8 * i);
   }
   if (header_bytes > content.size() - 8) {
-    throw IoError(path + ": byte 0: the header size " + std::to_string(header_bytes) + " exceeds the file's " +
-                  std::to_string(content.size()) + " bytes");
+    throw IoError(path + ": byte 0: the header size " + std::to_string(header_bytes) +
+                  " exceeds the file's " + std::to_string(content.size()) + " bytes");
   }
   const std::uint64_t data_bytes = content.size() - 8 - header_bytes;
   simdjson::dom::parser parser;
@@ -141,7 +143,8 @@ NamedLiterals load_safetensors(const std::string& path) {
   std::vector<Entry> entries;
   std::set<std::string_view> names;
   for (const auto [name, value] : header) {
-    if (!names.insert(name).second) throw IoError(path + ": tensor '" + std::string(name) + "' is there twice");
+    if (!names.insert(name).second)
+      throw IoError(path + ": tensor '" + std::string(name) + "' is there twice");
     if (name == "__metadata__") continue;
     entries.push_back(read_entry(path, name, value, data_bytes));
   }
@@ -149,8 +152,9 @@ NamedLiterals load_safetensors(const std::string& path) {
   std::uint64_t covered = 0;
   for (const Entry& entry : entries) {
     if (entry.begin != covered) {
-      throw IoError(path + ": tensor '" + entry.name + "': data_offsets begin at " + std::to_string(entry.begin) +
-                    ", but the tensors before end at " + std::to_string(covered));
+      throw IoError(path + ": tensor '" + entry.name + "': data_offsets begin at " +
+                    std::to_string(entry.begin) + ", but the tensors before end at " +
+                    std::to_string(covered));
     }
     covered = entry.end;
   }
@@ -165,7 +169,8 @@ NamedLiterals load_safetensors(const std::string& path) {
       std::memcpy(literal.bytes(), content.data() + 8 + header_bytes + entry.begin, literal.byte_size());
     }
     if (entry.type.dtype == DType::kBool) {  // any other byte than 0 and 1 is no bool
-      for (std::int64_t i = 0; i < literal.size(); ++i) literal.set_int(i, literal.bytes()[i] != std::byte{0});
+      for (std::int64_t i = 0; i < literal.size(); ++i)
+        literal.set_int(i, literal.bytes()[i] != std::byte{0});
     }
     tensors.emplace_back(entry.name, std::move(literal));
   }

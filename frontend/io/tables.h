@@ -8,8 +8,8 @@
 
 namespace adze::io {
 
-/// A table of numbers separated by commas, one row a line, equally many in each: f32[rows, columns]. Blank lines and
-/// lines that start with # are skipped. Throws IoError "path:line:column: ...".
+/// A table of numbers separated by commas, one row a line, equally many in each: f32[rows, columns]. Blank
+/// lines and lines that start with # are skipped. Throws IoError "path:line:column: ...".
 Literal read_csv(const std::string& path);
 
 /// An IDX file (the format of MNIST): u8 data become i32, the other element types i32, f32 or f64.
