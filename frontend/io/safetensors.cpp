@@ -22,7 +22,7 @@ struct DTypeName {
 constexpr DTypeName kDTypeNames[] = {{DType::kBool, "BOOL"}, {DType::kI32, "I32"}, {DType::kI64, "I64"},
                                      {DType::kU32, "U32"},   {DType::kF32, "F32"}, {DType::kF64, "F64"}};
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {
@@ -103,7 +103,7 @@ void save_safetensors(const std::string& path, const NamedLiterals& tensors) {
                                      [&](const auto& d) { return d.dtype == type.dtype; });
     ADZE_CHECK(dtype != std::end(kDTypeNames), "dtype without a safetensors name");
     if (header.size() > 1) header += ",";
-    header += quoted(name) + ":{\"dtype\":\"" + std::string(dtype->name) +
+    header += json_string(name) + ":{\"dtype\":\"" + std::string(dtype->name) +
               "\",\"shape\":" + to_string(type.shape) + ",\"data_offsets\":[" + std::to_string(offset) + "," +
               std::to_string(offset + literal.byte_size()) + "]}";
     offset += literal.byte_size();
