@@ -33,23 +33,28 @@ std::string read_file(const std::string& path, std::size_t max_bytes) {
   if (file.fd < 0) fail(path, errno);
   struct stat status {};
   if (fstat(file.fd, &status) != 0) fail(path, errno);
-  if (!S_ISREG(status.st_mode)) throw IoError(path + ": is not a regular file");
-  const auto size = static_cast<std::size_t>(status.st_size);
-  if (size > max_bytes) {
-    throw IoError(path + ": has " + std::to_string(size) + " bytes, more than the limit of " +
-                  std::to_string(max_bytes));
-  }
-  std::string content(size, '\0');
-  std::size_t done = 0;
-  while (done < size) {
-    const ssize_t got = read(file.fd, content.data() + done, size - done);
+  if (S_ISDIR(status.st_mode)) throw IoError(path + ": is a directory");
+  // The size is known for regular files only, and is a hint even there: a file may change while it is read.
+  constexpr std::size_t kChunk = std::size_t{1} << 20;
+  const auto check_size = [&](std::size_t size) {
+    if (size <= max_bytes) return;
+    throw IoError(path + ": holds more than the limit of " + std::to_string(max_bytes) + " bytes");
+  };
+  const std::size_t size = S_ISREG(status.st_mode) ? static_cast<std::size_t>(status.st_size) : 0;
+  check_size(size);
+  std::size_t capacity = size + 1;  // a read that comes back short shows the end
+  std::string content;
+  while (true) {
+    check_size(content.size());
+    if (content.size() >= capacity) capacity = content.size() + kChunk;
+    const std::size_t done = content.size();
+    content.resize(capacity);
+    const ssize_t got = read(file.fd, content.data() + done, content.size() - done);
+    content.resize(done + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail(path, errno);
-    if (got == 0) break;  // the file shrank meanwhile
-    done += static_cast<std::size_t>(got);
+    if (got == 0) return content;
   }
-  content.resize(done);
-  return content;
 }
 
 void write_file(const std::string& path, std::string_view content) {
