@@ -163,22 +163,6 @@ Function convert_function(DType from, DType to) {
   });
 }
 
-// Not a plausible value, so that a result that depends on it stands out.
-std::uint64_t poison(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-      return 0x7fc0dead;
-    case DType::kF64:
-      return 0x7ff800000000dead;
-    case DType::kBool:
-      return 1;
-    case DType::kI64:
-      return 0x5a5a5a5a5a5a5a5a;
-    default:
-      return 0x5a5a5a5a;
-  }
-}
-
 }  // namespace
 
 std::uint64_t read_element(DType dtype, const std::byte* at) {
@@ -229,6 +213,21 @@ std::uint64_t convert_bits(std::uint64_t bits, DType from, DType to) {
   std::uint64_t out = 0;
   convert_function(from, to)(&bits, nullptr, nullptr, &out, 1);
   return out;
+}
+
+std::uint64_t unspecified(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return 0x7fc0dead;
+    case DType::kF64:
+      return 0x7ff800000000dead;
+    case DType::kBool:
+      return 1;
+    case DType::kI64:
+      return 0x5a5a5a5a5a5a5a5a;
+    default:
+      return 0x5a5a5a5a;
+  }
 }
 
 std::uint64_t identity(Combine combine, DType dtype) {
@@ -373,7 +372,7 @@ void ScalarCode::run(std::span<const std::uint64_t> vars, std::size_t count,
           flags_[i] = reads;
           all = all && reads;
         }
-        if (!all) std::fill(out, out + count, poison(step.dtype));
+        if (!all) std::fill(out, out + count, unspecified(step.dtype));
         loads->load({step.source}, step.dtype, {at(step.a), count}, {flags_.data(), count}, {out, count});
         break;
       }

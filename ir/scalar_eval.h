@@ -44,6 +44,10 @@ DType result_dtype(ScalarOp op, DType dtype);
 std::uint64_t evaluate(ScalarOp op, DType dtype, std::uint64_t a, std::uint64_t b = 0, std::uint64_t c = 0);
 std::uint64_t convert_bits(std::uint64_t bits, DType from, DType to);
 
+/// A conspicuous value for what is unspecified (fresh memory, loads whose guard is false), so that a result
+/// that depends on it stands out: a NaN with payload dead, 0x5a5a5a5a, true.
+std::uint64_t unspecified(DType dtype);
+
 /// The value that changes nothing when combined: -0.0 for a float sum, 1, lowest, highest (-inf, inf), all
 /// ones, 0.
 std::uint64_t identity(Combine combine, DType dtype);
