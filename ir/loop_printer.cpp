@@ -238,7 +238,7 @@ class ExprPrinter {
   // Arguments come first: uses_ is ordered by id.
   void build(ExprId id, int count) {
     const Expr& expr = exprs_[id];
-    Text text = make(expr);
+    Text text = make(id);
     const bool leaf = expr.kind == ExprKind::kConst || expr.kind == ExprKind::kVar;
     const bool index = expr.dtype == DType::kI64 && text.text.size() < kLongExpression / 2;
     if (!leaf && !index && (count > 1 || text.text.size() > kLongExpression)) {
@@ -249,7 +249,8 @@ class ExprPrinter {
     texts_.emplace(id.index, std::move(text));
   }
 
-  Text make(const Expr& expr) const {
+  Text make(ExprId id) const {
+    const Expr& expr = exprs_[id];
     switch (expr.kind) {
       case ExprKind::kConst: {
         std::string text = constant_text(expr.dtype, expr.bits);
@@ -268,9 +269,38 @@ class ExprPrinter {
       case ExprKind::kBitcast:
         return {fmt::format("bitcast<{}>({})", adze::to_string(expr.dtype), text(expr.args[0]))};
       case ExprKind::kScalar:
+        if (const auto sum = affine(id)) return *sum;
         return scalar(expr);
     }
     return {"?"};
+  }
+
+  // Index arithmetic reads as algebra, largest stride first whatever order it was built in: 24*i + 2*j + 1.
+  std::optional<Text> affine(ExprId id) const {
+    auto sum = exprs_.affine(id);
+    if (!sum || sum->terms.empty()) return std::nullopt;
+    std::stable_sort(sum->terms.begin(), sum->terms.end(),
+                     [](const auto& a, const auto& b) { return a.second > b.second; });
+    std::string text;
+    const auto append = [&](std::int64_t value, const std::string& factor) {
+      const bool negative = value < 0;
+      if (!text.empty())
+        text += negative ? " - " : " + ";
+      else if (negative)
+        text += "-";
+      const std::uint64_t magnitude =
+          negative ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
+      if (factor.empty())
+        text += std::to_string(magnitude);
+      else
+        text += magnitude == 1 ? factor : fmt::format("{}*{}", magnitude, factor);
+    };
+    const bool constant_first = sum->constant > 0 && sum->terms.front().second < 0;  // 24 - 16*j
+    if (constant_first) append(sum->constant, "");
+    for (const auto& [var, coefficient] : sum->terms) append(coefficient, names_.var(var));
+    if (!constant_first && sum->constant != 0) append(sum->constant, "");
+    const bool single = sum->terms.size() == 1 && sum->constant == 0;
+    return Text{text, !single ? kBindAdd : sum->terms[0].second == 1 ? kBindAtom : kBindMul};
   }
 
   Text scalar(const Expr& expr) const {
