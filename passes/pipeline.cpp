@@ -21,8 +21,6 @@ struct State {
   const CompileContext& context;
 };
 
-enum class Level { kGraph, kGroups, kPlan, kLoops };
-
 /// One row of the pipeline.
 struct Pass {
   std::string_view name;
@@ -101,7 +99,7 @@ PassRunner::Subject subject_of(const Lowered& lowered, Level level) {
 
 }  // namespace
 
-Lowered lower(const Graph& graph, const std::vector<bool>& donated, CompileContext& context) {
+Lowered lower(const Graph& graph, const std::vector<bool>& donated, CompileContext& context, Level last) {
   ADZE_CHECK(donated.empty() || donated.size() == graph.parameters().size(), "one donation flag a parameter");
   const std::vector<bool> flags = donated.empty() ? std::vector<bool>(graph.parameters().size()) : donated;
   State state{{graph, {}, {}, {}}, flags, context};
@@ -113,6 +111,7 @@ Lowered lower(const Graph& graph, const std::vector<bool>& donated, CompileConte
     if (level == Level::kGraph && pass.level != level) {
       runner.dump_stage("graph", subject_of(state.lowered, level));
     }
+    if (pass.level > last) return std::move(state.lowered);
     const auto bind = [&](void (*function)(State&)) {
       return function ? std::function<void()>([&state, function] { function(state); })
                       : std::function<void()>();
