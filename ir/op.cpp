@@ -1,6 +1,7 @@
 #include "ir/op.h"
 
 #include <array>
+#include <cstring>
 #include <unordered_map>
 
 namespace adze {
@@ -96,11 +97,11 @@ std::optional<double> FoldContext::splat(std::size_t i) const {
   if (!node || node->op != &op_constant) return std::nullopt;
   const Literal& value = *node->attrs.get<ConstantRef>("value");
   if (value.size() == 0) return std::nullopt;
-  const double first = value.as_double(0);
-  for (std::int64_t k = 1; k < value.size(); ++k) {
-    if (!(value.as_double(k) == first)) return std::nullopt;
+  const std::size_t size = byte_size(value.type().dtype);
+  for (std::size_t k = 1; k < static_cast<std::size_t>(value.size()); ++k) {  // by bits: 0.0 is not -0.0
+    if (std::memcmp(value.bytes(), value.bytes() + k * size, size) != 0) return std::nullopt;
   }
-  return first;
+  return value.as_double(0);
 }
 
 }  // namespace adze

@@ -1,0 +1,227 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <type_traits>
+
+#include "ir/eval_helpers.h"
+#include "ir/op_helpers.h"
+#include "ir/scalar_host.h"
+
+namespace adze {
+
+namespace {
+
+/// The dims of each operand by role.
+struct Roles {
+  DimPair batch, contract, free;
+};
+
+Roles roles(const Attrs& attrs, std::int64_t lhs_rank, std::int64_t rhs_rank) {
+  Roles r{attrs.get<DimPair>("batch"), attrs.get<DimPair>("contract"), {}};
+  const auto used = [](Dims a, const Dims& b) {
+    a.insert(a.end(), b.begin(), b.end());
+    return a;
+  };
+  r.free = {remaining_dims(lhs_rank, used(r.batch.lhs, r.contract.lhs)),
+            remaining_dims(rhs_rank, used(r.batch.rhs, r.contract.rhs))};
+  return r;
+}
+
+void check_pair(const InferContext& c, std::string_view attr, std::string_view adjective,
+                const DimPair& pair) {
+  if (pair.lhs.size() != pair.rhs.size()) {
+    c.fail(fmt::format("{} must pair each lhs dimension with one of rhs: {} x {}", attr, to_string(pair.lhs),
+                       to_string(pair.rhs)));
+  }
+  check_dims(c, fmt::format("lhs {}", attr), pair.lhs, c.operand(0).rank());
+  check_dims(c, fmt::format("rhs {}", attr), pair.rhs, c.operand(1).rank());
+  const Dims lhs = pick(c.operand(0).shape, pair.lhs);
+  const Dims rhs = pick(c.operand(1).shape, pair.rhs);
+  for (std::size_t i = 0; i < lhs.size(); ++i) {
+    if (lhs[i] != rhs[i]) c.fail(fmt::format("{} dimensions differ: {} vs {}", adjective, lhs[i], rhs[i]));
+  }
+}
+
+std::vector<TensorType> infer_dot_general(InferContext& c) {
+  const DimPair& contract = c.attr<DimPair>("contract");
+  const DimPair& batch = c.attr<DimPair>("batch");
+  for (std::size_t i = 0; i < 2; ++i) check_dtype(c, i, DTypeSet::kNumeric);
+  if (c.operand(0).dtype != c.operand(1).dtype) {
+    c.fail(fmt::format("operands must have the same dtype: {} vs {}", to_string(c.operand(0)),
+                       to_string(c.operand(1))));
+  }
+  check_pair(c, "contract", "contracting", contract);
+  check_pair(c, "batch", "batch", batch);
+  const auto check_disjoint = [&](std::string_view side, const Dims& a, const Dims& b) {
+    for (const std::int64_t d : a) {
+      if (contains(b, d)) c.fail(fmt::format("{} dimension {} is both batch and contracting", side, d));
+    }
+  };
+  check_disjoint("lhs", batch.lhs, contract.lhs);
+  check_disjoint("rhs", batch.rhs, contract.rhs);
+
+  const Roles r = roles(c.attrs(), c.operand(0).rank(), c.operand(1).rank());
+  Dims shape = pick(c.operand(0).shape, batch.lhs);
+  for (const std::int64_t size : pick(c.operand(0).shape, r.free.lhs)) shape.push_back(size);
+  for (const std::int64_t size : pick(c.operand(1).shape, r.free.rhs)) shape.push_back(size);
+  return {{c.operand(0).dtype, check_shape(c, std::move(shape))}};
+}
+
+/// f32 is summed in f64: the reference should be nearer to the truth than what is compared with it.
+void eval_dot_general(EvalContext& c) {
+  const Dims& lhs_shape = c.operands[0]->type().shape;
+  const Dims& rhs_shape = c.operands[1]->type().shape;
+  const Roles r = roles(c.attrs, c.operands[0]->type().rank(), c.operands[1]->type().rank());
+  const auto lhs_batch = offsets_over(lhs_shape, r.batch.lhs),
+             rhs_batch = offsets_over(rhs_shape, r.batch.rhs);
+  const auto lhs_free = offsets_over(lhs_shape, r.free.lhs), rhs_free = offsets_over(rhs_shape, r.free.rhs);
+  const auto lhs_sum = offsets_over(lhs_shape, r.contract.lhs),
+             rhs_sum = offsets_over(rhs_shape, r.contract.rhs);
+  with_type(c.results[0].type().dtype, [&]<class T>() {
+    if constexpr (!std::is_same_v<T, bool>) {
+      using Accumulator = std::conditional_t<std::is_same_v<T, float>, double, T>;
+      const auto lhs = c.operands[0]->template data<T>();
+      const auto rhs = c.operands[1]->template data<T>();
+      const auto result = c.results[0].template data<T>();
+      std::size_t i = 0;
+      for (std::size_t b = 0; b < lhs_batch.size(); ++b) {
+        for (const std::int64_t m : lhs_free) {
+          for (const std::int64_t n : rhs_free) {
+            Accumulator sum = 0;
+            for (std::size_t k = 0; k < lhs_sum.size(); ++k) {
+              const T x = lhs[static_cast<std::size_t>(lhs_batch[b] + m + lhs_sum[k])];
+              const T y = rhs[static_cast<std::size_t>(rhs_batch[b] + n + rhs_sum[k])];
+              sum = host::add(sum, host::mul(static_cast<Accumulator>(x), static_cast<Accumulator>(y)));
+            }
+            result[i++] = static_cast<T>(sum);
+          }
+        }
+      }
+    }
+  });
+}
+
+ValueList dot_general_jvp(JvpContext& c) {
+  const auto dot = [&](ValueId x, ValueId y) {
+    return x && y ? c.emit(c.op(), {x, y}, c.attrs()) : kNoValue;
+  };
+  return c.add(dot(c.tangent(0), c.primal(1)), dot(c.primal(0), c.tangent(1)));
+}
+
+/// The dims of `list` reordered so that those of `by`, paired with it, ascend.
+Dims sorted_by(const Dims& list, const Dims& by) {
+  Dims order = iota_dims(static_cast<std::int64_t>(by.size()));
+  std::sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
+    return by[static_cast<std::size_t>(a)] < by[static_cast<std::size_t>(b)];
+  });
+  return pick(list, order);
+}
+
+Dims concat(const Dims& a, const Dims& b, const Dims& c) {
+  Dims all = a;
+  all.insert(all.end(), b.begin(), b.end());
+  all.insert(all.end(), c.begin(), c.end());
+  return all;
+}
+
+/// The cotangent g[batch, lhs free, rhs free] contracted with the other operand over that one's free dims.
+/// The operands are kept in the order that needs no transposition in the common cases: for x[B,K] . w[K,N],
+/// dx = g . w over N and dw = x . g over B.
+ValueList transpose_dot_general(TransposeContext& c) {
+  const Roles r = roles(c.attrs(), c.operand_type(0).rank(), c.operand_type(1).rank());
+  const auto batch = static_cast<std::int64_t>(r.batch.lhs.size());
+  const auto lhs_free = static_cast<std::int64_t>(r.free.lhs.size());
+  const auto rhs_free = static_cast<std::int64_t>(r.free.rhs.size());
+  const auto range = [](std::int64_t begin, std::int64_t count) {
+    Dims dims = iota_dims(count);
+    for (std::int64_t& d : dims) d += begin;
+    return dims;
+  };
+  const Dims g_batch = range(0, batch);
+  const Dims g_lhs = range(batch, lhs_free);
+  const Dims g_rhs = range(batch + lhs_free, rhs_free);
+  if (c.is_linear(0)) {
+    // [batch, lhs free, rhs's contracted dims in its order]
+    const ValueId product =
+        c.emit(op_dot_general, {c.cotangent(), c.operand(1)},
+               {{"contract", DimPair{g_rhs, r.free.rhs}}, {"batch", DimPair{g_batch, r.batch.rhs}}});
+    const Dims order = concat(r.batch.lhs, r.free.lhs, sorted_by(r.contract.lhs, r.contract.rhs));
+    return {emit_transpose(c.builder(), product, inverse_permutation(order)), kNoValue};
+  }
+  // [batch, lhs's contracted dims in its order, rhs free]
+  const ValueId product =
+      c.emit(op_dot_general, {c.operand(0), c.cotangent()},
+             {{"contract", DimPair{r.free.lhs, g_lhs}}, {"batch", DimPair{r.batch.lhs, g_batch}}});
+  const Dims order = concat(r.batch.rhs, sorted_by(r.contract.rhs, r.contract.lhs), r.free.rhs);
+  return {kNoValue, emit_transpose(c.builder(), product, inverse_permutation(order))};
+}
+
+std::vector<OpSample> dot_general_samples() {
+  const auto sample = [](DType dtype, Dims lhs, Dims rhs, DimPair contract, DimPair batch,
+                         int derivative_order) {
+    OpSample result{.operands = {{dtype, std::move(lhs)}, {dtype, std::move(rhs)}},
+                    .attrs = {{"contract", std::move(contract)}, {"batch", std::move(batch)}},
+                    .derivative_order = derivative_order};
+    if (dtype == DType::kF32) result.relative_tolerance = 1e-5;
+    if (dtype == DType::kF64) result.relative_tolerance = 1e-13;
+    if (is_integer(dtype)) {
+      result.low = -100;
+      result.high = 100;
+    }
+    return result;
+  };
+  const DimPair none;
+  const DimPair matmul{{1}, {0}};
+  return {
+      sample(DType::kF32, {1, 1}, {1, 1}, matmul, none, 0),
+      sample(DType::kF32, {5, 7}, {7, 17}, matmul, none, 0),
+      sample(DType::kF32, {13, 31}, {31, 33}, matmul, none, 0),
+      sample(DType::kF32, {64, 128}, {128, 10}, matmul, none, 0),
+      sample(DType::kF32, {31, 13}, {31, 19}, {{0}, {0}}, none, 0),
+      sample(DType::kF32, {13, 31}, {19, 31}, {{1}, {1}}, none, 0),
+      sample(DType::kF32, {31, 13}, {19, 31}, {{0}, {1}}, none, 0),
+      sample(DType::kF32, {17}, {17}, {{0}, {0}}, none, 0),
+      sample(DType::kF32, {5, 17}, {17}, matmul, none, 0),
+      sample(DType::kF32, {17}, {17, 5}, {{0}, {0}}, none, 0),
+      sample(DType::kF32, {}, {}, none, none, 0),
+      sample(DType::kF32, {3}, {5}, none, none, 0),
+      sample(DType::kF32, {3, 5, 7}, {3, 7, 9}, {{2}, {1}}, {{0}, {0}}, 0),
+      sample(DType::kF32, {2, 5, 3, 7}, {3, 7, 2, 4}, {{3}, {1}}, {{0, 2}, {2, 0}}, 0),
+      sample(DType::kF32, {2, 3, 5}, {5, 3, 4}, {{1, 2}, {1, 0}}, none, 0),
+      sample(DType::kF32, {4, 0}, {0, 3}, matmul, none, 0),
+      sample(DType::kF32, {0, 4}, {4, 3}, matmul, none, 0),
+      sample(DType::kF64, {9, 17}, {17, 11}, matmul, none, 0),
+      sample(DType::kI32, {3, 5}, {5, 7}, matmul, none, 0),
+      sample(DType::kI64, {2, 3, 4}, {2, 4, 5}, {{2}, {1}}, {{0}, {0}}, 0),
+      sample(DType::kU32, {9}, {9}, {{0}, {0}}, none, 0),
+      sample(DType::kF64, {2, 3}, {3, 2}, matmul, none, 2),
+      sample(DType::kF64, {3, 2}, {2, 3}, {{0}, {1}}, none, 2),
+      sample(DType::kF64, {2, 2, 3}, {3, 2, 2}, {{2}, {0}}, {{0}, {2}}, 2),
+      sample(DType::kF64, {2, 3, 2}, {2, 3, 2}, {{1, 2}, {1, 0}}, none, 2),
+      sample(DType::kF64, {2}, {3}, none, none, 2),
+  };
+}
+
+}  // namespace
+
+/// Sums products over the dims paired by `contract`, for each index of the dims paired by `batch`. The
+/// result's dims are batch, lhs free, rhs free, in operand order.
+const OpDef op_dot_general{
+    .name = "dot_general",
+    .pattern = OpPattern::kContraction,
+    .operand_names = {"lhs", "rhs"},
+    .attrs = {{"contract", DimPair{}}, {"batch", DimPair{}, DimPair{}}},
+    .infer_types = infer_dot_general,
+    .jvp = dot_general_jvp,
+    .transpose = transpose_dot_general,
+    .contract =
+        [](const Attrs& attrs) {
+          const DimPair& batch = attrs.get<DimPair>("batch");
+          const DimPair& contract = attrs.get<DimPair>("contract");
+          return ContractSpec{batch.lhs, batch.rhs, contract.lhs, contract.rhs};
+        },
+    .eval = eval_dot_general,
+    .samples = dot_general_samples,
+};
+
+}  // namespace adze

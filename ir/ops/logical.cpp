@@ -1,0 +1,62 @@
+#include "ir/op_helpers.h"
+
+namespace adze {
+
+// Bitwise on integers, logical on bool.
+
+namespace {
+
+bool all_ones(const FoldContext& c, std::size_t i) {
+  switch (c.result_type().dtype) {
+    case DType::kBool:
+      return c.is_splat(i, 1);
+    case DType::kU32:
+      return c.is_splat(i, 4294967295.0);
+    default:
+      return c.is_splat(i, -1);
+  }
+}
+
+/// For and, or: the value that changes nothing and the one that decides.
+ValueId fold_bits(FoldContext& c, bool ones_decide) {
+  if (c.operand(0) == c.operand(1)) return c.operand(0);
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (all_ones(c, i)) return ones_decide ? c.operand(i) : c.operand(1 - i);
+    if (c.is_splat(i, 0)) return ones_decide ? c.operand(1 - i) : c.operand(i);
+  }
+  return kNoValue;
+}
+
+ElementwiseSamples bit_samples() {
+  return {.dtypes = DTypeSet::kBits, .low = -100, .high = 100, .special = {0, 1, -1}, .derivative_order = 0};
+}
+
+}  // namespace
+
+const OpDef op_not_ =
+    elementwise("not", {.dtypes = DTypeSet::kBits,
+                        .traits = {.zero_derivative = true},
+                        .fold =
+                            [](FoldContext& c) {
+                              const Node* producer = c.producer(0);
+                              return producer && producer->op == &op_not_ ? producer->operands[0] : kNoValue;
+                            },
+                        .scalar = [](ScalarBuilder& b, Args x) { return b.not_(x[0]); },
+                        .samples = unary_samples(bit_samples())});
+
+const OpDef op_and_ =
+    elementwise("and", {.operands = 2,
+                        .dtypes = DTypeSet::kBits,
+                        .traits = {.commutative = true, .zero_derivative = true},
+                        .fold = [](FoldContext& c) { return fold_bits(c, false); },
+                        .scalar = [](ScalarBuilder& b, Args x) { return b.and_(x[0], x[1]); },
+                        .samples = binary_samples(bit_samples())});
+
+const OpDef op_or_ = elementwise("or", {.operands = 2,
+                                        .dtypes = DTypeSet::kBits,
+                                        .traits = {.commutative = true, .zero_derivative = true},
+                                        .fold = [](FoldContext& c) { return fold_bits(c, true); },
+                                        .scalar = [](ScalarBuilder& b, Args x) { return b.or_(x[0], x[1]); },
+                                        .samples = binary_samples(bit_samples())});
+
+}  // namespace adze
