@@ -1,0 +1,89 @@
+#include "passes/lower_to_loops.h"
+
+#include <unordered_map>
+
+#include "passes/lowering/group_lowering.h"
+
+namespace adze {
+namespace {
+
+std::string_view kind_name(GroupKind kind) {
+  switch (kind) {
+    case GroupKind::kLoop:
+      return "loop";
+    case GroupKind::kReduction:
+      return "reduction";
+    case GroupKind::kContraction:
+      return "contraction";
+  }
+  return "";
+}
+
+/// out = in, as one flat loop.
+loop::Kernel copy_kernel(const TensorType& type) {
+  loop::Kernel kernel;
+  const loop::BufferType flat{type.dtype, {type.element_count()}, {}};
+  const loop::BufferId in = kernel.add_buffer("in0", flat, loop::Scope::kArgument);
+  const loop::BufferId out = kernel.add_buffer("out0", flat, loop::Scope::kArgument);
+  kernel.argument_count = 2;
+  kernel.written = {false, true};
+  const loop::VarId var = kernel.exprs.new_var("ia", type.element_count());
+  const loop::ExprId at = kernel.exprs.var(var);
+  kernel.body.push_back(
+      loop::Stmt::make_for(var, type.element_count(), loop::LoopKind::kSerial,
+                           {loop::Stmt::make_store(out, at, kernel.exprs.load(in, type.dtype, at))}));
+  return kernel;
+}
+
+/// Adds kernels to a program, each distinct one once.
+class KernelTable {
+ public:
+  explicit KernelTable(loop::Program& program) : program_(program) {}
+  std::size_t add(loop::Kernel kernel, std::string_view name) {
+    kernel.name = {};
+    const auto [entry, is_new] = by_text_.try_emplace(loop::print(kernel), program_.kernels.size());
+    if (is_new) {
+      kernel.name = std::string(name) + std::to_string(program_.kernels.size());
+      program_.kernels.push_back(std::move(kernel));
+    }
+    return entry->second;
+  }
+
+ private:
+  loop::Program& program_;
+  std::unordered_map<std::string, std::size_t> by_text_;
+};
+
+}  // namespace
+
+loop::Kernel lower_group(const KernelGroup& group, std::string name) {
+  return GroupLowering(group, std::move(name)).run();
+}
+
+loop::Program lower_to_loops(const Graph& graph, const std::vector<KernelGroup>& groups,
+                             const MemoryPlan& plan) {
+  loop::Program program;
+  program.name = graph.name();
+  program.constants = plan.constants;
+  program.arena_bytes = plan.arena_bytes;
+  for (const Parameter& parameter : graph.parameters())
+    program.parameter_types.push_back(graph.type(parameter.value));
+  for (const ValueId result : graph.results()) program.result_types.push_back(graph.type(result));
+
+  KernelTable kernels(program);
+  for (const KernelGroup& group : groups) {
+    loop::KernelCall call{kernels.add(lower_group(group, {}), kind_name(group.kind)), {}};
+    for (const ValueId value : group.inputs) call.arguments.push_back(plan.places.at(value.index));
+    for (const ValueId value : group.outputs) call.arguments.push_back(plan.places.at(value.index));
+    program.calls.push_back(std::move(call));
+  }
+  for (const auto& [result, source] : plan.copies) {
+    loop::KernelCall call{kernels.add(copy_kernel(graph.type(source)), "copy"), {}};
+    call.arguments = {plan.places.at(source.index),
+                      {loop::BufferRef::Place::kResult, static_cast<std::int64_t>(result)}};
+    program.calls.push_back(std::move(call));
+  }
+  return program;
+}
+
+}  // namespace adze
