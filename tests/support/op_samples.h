@@ -1,0 +1,93 @@
+#pragma once
+
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ir/graph_builder.h"
+#include "ir/op.h"
+#include "ir/scalar_host.h"
+#include "ir/text.h"
+
+namespace adze::testing {
+
+/// The op applied to one parameter an operand.
+inline Graph sample_graph(const OpDef& op, const OpSample& sample) {
+  GraphBuilder builder;
+  builder.set_name(op.name == "not" || op.name == "and" || op.name == "or" ? std::string(op.name) + "_op"
+                                                                           : std::string(op.name));
+  std::vector<ValueId> operands;
+  for (const TensorType& type : sample.operands) operands.push_back(builder.parameter(type));
+  ValueList results = builder.emit_multi(op, operands, sample.attrs);
+  return builder.finish(std::move(results));
+}
+
+/// Sets element i as the loop IR converts a double: saturating, NaN to 0 for integers.
+inline void set_element(Literal& literal, std::int64_t i, double value) {
+  literal.set_double(i, value);
+}
+
+/// The range operand k is drawn from.
+inline std::pair<double, double> sample_range(const OpSample& sample, std::size_t k) {
+  return k < sample.ranges.size() ? sample.ranges[k] : std::pair{sample.low, sample.high};
+}
+
+/// Uniform draws, the same for the same seed on every machine. bool: a fair coin; u32: the range clipped at
+/// 0.
+inline std::vector<Literal> random_inputs(const OpSample& sample, std::uint32_t seed) {
+  std::mt19937 engine(seed);
+  const auto uniform = [&] { return (static_cast<double>(engine()) + 0.5) / 4294967296.0; };
+  std::vector<Literal> inputs;
+  for (std::size_t k = 0; k < sample.operands.size(); ++k) {
+    const auto [low, high] = sample_range(sample, k);
+    Literal literal(sample.operands[k]);
+    for (std::int64_t i = 0; i < literal.size(); ++i) {
+      const double u = uniform();
+      if (literal.type().dtype == DType::kBool) {
+        literal.set_int(i, u < 0.5 ? 0 : 1);
+      } else {
+        set_element(literal, i, low + u * (high - low));
+      }
+    }
+    inputs.push_back(std::move(literal));
+  }
+  return inputs;
+}
+
+/// Everything an op is run on for its values: random draws; the special values as splats, in all combinations
+/// over the elements, and sprinkled among random ones.
+inline std::vector<std::vector<Literal>> value_inputs(const OpSample& sample) {
+  std::vector<std::vector<Literal>> sets = {random_inputs(sample, 1)};
+  const std::vector<double>& special = sample.special;
+  if (special.empty() || sample.operands.empty()) return sets;
+  for (const double value : special) {
+    sets.push_back(sets[0]);
+    for (Literal& literal : sets.back()) {
+      for (std::int64_t i = 0; i < literal.size(); ++i) set_element(literal, i, value);
+    }
+  }
+  sets.push_back(sets[0]);
+  std::size_t period = 1;
+  for (Literal& literal : sets.back()) {
+    for (std::int64_t i = 0; i < literal.size(); ++i) {
+      set_element(literal, i, special[static_cast<std::size_t>(i) / period % special.size()]);
+    }
+    period *= special.size();
+  }
+  sets.push_back(random_inputs(sample, 2));
+  std::mt19937 engine(3);
+  for (Literal& literal : sets.back()) {
+    for (std::int64_t i = 0; i < literal.size(); ++i) {
+      if (engine() % 8 == 0) set_element(literal, i, special[engine() % special.size()]);
+    }
+  }
+  return sets;
+}
+
+/// "add f32[3] f32[3] {..}": the sample in a failure message.
+inline std::string describe(const OpDef& op, const OpSample& sample) {
+  return print(sample_graph(op, sample));
+}
+
+}  // namespace adze::testing
