@@ -58,8 +58,8 @@ struct FunctionScope {
 
 class Parser {
  public:
-  Parser(std::string_view text, const std::string& file)
-      : lexer_(text, file), file_(intern(file)), token_(lexer_.next()) {}
+  Parser(std::string_view text, const std::string& file, OpLookup lookup)
+      : lookup_(lookup), lexer_(text, file), file_(intern(file)), token_(lexer_.next()) {}
 
   Graph function();
   std::vector<Graph> all();
@@ -116,6 +116,7 @@ class Parser {
 
   Location location(const Token& token) const { return {file_, token.line, ""}; }
 
+  OpLookup lookup_;
   Lexer lexer_;
   const char* file_;
   Token token_;  ///< the one being looked at
@@ -207,7 +208,7 @@ void Parser::statement(FunctionScope& scope) {
   expect('=', "after the names of the results");
 
   const Token op_name = expect(TokenKind::kWord, "the name of an op");
-  const OpDef* op = find_op(op_name.text);
+  const OpDef* op = lookup_(op_name.text);
   if (!op) {
     std::vector<std::string_view> known;
     for (const OpDef* each : all_ops()) known.push_back(each->name);
@@ -319,9 +320,9 @@ void Parser::fail_undefined(const FunctionScope& scope, const Token& name) const
   }
   std::vector<std::string_view> known;
   for (const auto& [each, unused] : scope.names) known.push_back(each);
-  std::sort(known.begin(), known.end());
+  std::sort(known.begin(), known.end());  // the nearest of several must not depend on the hash table
   lexer_.fail(name,
-              fmt::format("%{} is not defined{}", printable(name.text), did_you_mean(name.text, known)));
+              fmt::format("%{} is not defined{}", printable(name.text), did_you_mean(name.text, known, "%")));
 }
 
 std::optional<int> Parser::line_of_later_definition(std::string_view name) const {
@@ -513,15 +514,15 @@ void Parser::element(Literal& literal, std::int64_t i) {
 
 }  // namespace
 
-Graph parse_graph(std::string_view text, const std::string& file) {
-  Parser parser(text, file);
+Graph parse_graph(std::string_view text, const std::string& file, OpLookup lookup) {
+  Parser parser(text, file, lookup);
   Graph graph = parser.function();
   parser.expect_end();
   return graph;
 }
 
-std::vector<Graph> parse_graphs(std::string_view text, const std::string& file) {
-  return Parser(text, file).all();
+std::vector<Graph> parse_graphs(std::string_view text, const std::string& file, OpLookup lookup) {
+  return Parser(text, file, lookup).all();
 }
 
 }  // namespace adze

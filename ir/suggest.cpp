@@ -26,19 +26,20 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::string did_you_mean(std::string_view name, std::span<const std::string_view> candidates) {
+std::string did_you_mean(std::string_view name, std::span<const std::string_view> candidates,
+                         std::string_view sigil) {
   if (name.size() > kLongestName) return {};
   std::string_view best;
   std::size_t best_distance = std::max<std::size_t>(name.size(), 3) / 3 + 1;
   for (const std::string_view candidate : candidates) {
     if (candidate.size() > kLongestName) continue;
     const std::size_t distance = edit_distance(name, candidate);
-    if (distance < best_distance && distance < candidate.size()) {
+    if (distance < best_distance && distance < std::min(name.size(), candidate.size())) {
       best = candidate;
       best_distance = distance;
     }
   }
-  return best.empty() ? std::string() : "; did you mean '" + std::string(best) + "'?";
+  return best.empty() ? std::string() : "; did you mean '" + std::string(sigil) + std::string(best) + "'?";
 }
 
 }  // namespace adze
