@@ -116,7 +116,7 @@ TEST(TextErrors, InAttributes) {
   EXPECT_EQ(body_error("%y = broadcast_in_dim %x {dims = [0]}"),
             "6: broadcast_in_dim: attribute 'shape' is missing\n  operand %0 f32[4] x f.adze:1");
   EXPECT_EQ(body_error("%y = broadcast_in_dim %x {dims = [0], shape = [3]}"),
-            "6: broadcast_in_dim: operand shape [4] does not fit [3] along dims [0]\n"
+            "6: broadcast_in_dim: size 4 of operand dimension 0 does not fit size 3 of result dimension 0\n"
             "  operand %0 f32[4] x f.adze:1");
   EXPECT_EQ(
       body_error("%y = broadcast_in_dim %x {dims = }"),
@@ -286,7 +286,8 @@ TEST(TextRobustness, LargeFilesTakeLinearTime) {
   EXPECT_EQ(graph.nodes().size(), static_cast<std::size_t>(kNodes));
   verify(graph);
   EXPECT_TRUE(parse_graph(print(graph)) == graph);
-  EXPECT_EQ(first_line(text + "  %y = neg %nowhere\n").substr(0, 37), "f.adze:20002:12: %nowhere is not def");
+  EXPECT_EQ(first_line(text + "  %y = neg %nowhere\n").substr(0, 37),
+            "f.adze:20002:12: %nowhere is not defi");
 }
 
 }  // namespace
