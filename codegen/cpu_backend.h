@@ -1,6 +1,7 @@
 #pragma once
 
-#include <functional>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -11,8 +12,12 @@
 namespace adze {
 
 /// The one entry point of a compiled program. `buffers`: parameters, results, constants, in order; `arena`:
-/// arena_bytes, 64-byte aligned.
+/// required_arena_bytes, kAlignment-aligned. Several threads may call it at once, each with its own arena.
 using EntryPoint = void (*)(void* const* buffers, std::byte* arena);
+
+/// The planned arena and, behind it, the scratch (buffers of scope shared) of the kernel that needs most.
+std::int64_t required_arena_bytes(const loop::Program& program);
+std::int64_t scratch_offset(const loop::Program& program);
 
 /// Machine code in executable (never writable) memory; the code lives as long as this object.
 class NativeCode {
@@ -21,11 +26,12 @@ class NativeCode {
   virtual EntryPoint entry() const = 0;
 };
 
-/// Prints the program as one LLVM module and compiles it with ORC: no IR pass pipeline, codegen at -O2.
-/// Timings (emit_llvm, compile) and dumps (llvm, asm) go through `context`.
+/// Prints the program as one LLVM module and compiles it with ORC for the context's target, which must be one
+/// this machine can run: no IR pass pipeline, codegen at -O2. Timings (emit_llvm, compile) and dumps (llvm,
+/// asm) go through `context`. Throws CompileError where LLVM cannot compile or link it.
 std::unique_ptr<NativeCode> compile_native(const loop::Program& program, CompileContext& context);
 
-/// For inspection: the module as LLVM text, and as assembly.
+/// For inspection: the module as LLVM text, and as assembly. `target` may be beyond this machine.
 std::string print_llvm(const loop::Program& program, const Target& target);
 std::string print_assembly(const loop::Program& program, const Target& target);
 

@@ -9,6 +9,7 @@
 #include "ir/graph.h"
 #include "passes/compile_context.h"
 #include "passes/pipeline.h"
+#include "runtime/arena_pool.h"
 #include "runtime/buffer.h"
 
 namespace adze {
@@ -24,29 +25,40 @@ class Executable {
 
   struct Argument {
     BufferPtr buffer;
-    bool donated = false;  ///< the caller gives its memory up (honoured where `build` was told so too)
+    /// The caller gives the memory up. Honoured where `build` was told so too and `buffer` is the last
+    /// reference; otherwise the program works on a copy.
+    bool donated = false;
   };
-  /// Runs once; allocates results (or takes donated memory over). One buffer a parameter, sizes are the
-  /// caller's promise.
+  /// Runs once; allocates results (or takes donated memory over, leaving the argument empty). One buffer a
+  /// parameter (RuntimeError otherwise), sizes are the caller's promise.
   std::vector<BufferPtr> run(std::span<Argument> arguments) const;
 
-  /// The raw call, for bound functions: no allocation, lock or system call. `buffers` as in EntryPoint.
-  EntryPoint entry() const;  ///< nullptr for the interpreter
+  /// The raw call, for bound functions: no allocation, lock or system call. `buffers` as in EntryPoint, the
+  /// arena has `arena_bytes`. Parameters that `overwrites` names are scratch to the program; a result i with
+  /// an entry in lowered().plan.result_aliases is found in that parameter's buffer.
+  EntryPoint entry() const { return code_ == nullptr ? nullptr : code_->entry(); }  ///< nullptr: interpreter
+  bool overwrites(std::size_t parameter) const { return overwrites_[parameter]; }
 
   const std::vector<TensorType>& parameter_types() const { return parameter_types_; }
   const std::vector<TensorType>& result_types() const { return result_types_; }
   const Lowered& lowered() const { return lowered_; }  ///< levels; only `graph` for the interpreter
-  std::int64_t arena_bytes() const { return lowered_.plan.arena_bytes; }
+  std::int64_t arena_bytes() const { return arena_bytes_; }
   const std::vector<CompileContext::Timing>& timings() const { return timings_; }
   double compile_milliseconds() const;
 
  private:
   Executable() = default;
+  std::vector<BufferPtr> run_native(std::span<Argument> arguments) const;
+  std::vector<BufferPtr> interpret_graph(std::span<const Argument> arguments) const;
+
   DeviceKind device_ = DeviceKind::kCpu;
   Lowered lowered_;
   std::unique_ptr<NativeCode> code_;
   std::vector<TensorType> parameter_types_, result_types_;
+  std::vector<bool> overwrites_;  ///< by parameter: does the program write to its memory
+  std::int64_t arena_bytes_ = 0;
   std::vector<CompileContext::Timing> timings_;
+  std::unique_ptr<ArenaPool> arenas_;
 };
 
 }  // namespace adze

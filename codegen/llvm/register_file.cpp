@@ -1,0 +1,193 @@
+#include "codegen/llvm/register_file.h"
+
+#include <optional>
+
+#include <llvm/IR/IRBuilder.h>
+
+#include "ir/errors.h"
+
+namespace adze {
+namespace {
+
+using llvm::Value;
+using loop::BufferId;
+using loop::ExprId;
+using loop::Kernel;
+using loop::Stmt;
+
+/// Finds for each register buffer the length of vector by which all accesses go, or 0.
+class SlotFinder {
+ public:
+  explicit SlotFinder(const Kernel& kernel)
+      : kernel_(kernel), lanes_(kernel.buffers.size()), stamps_(kernel.exprs.size(), 0) {
+    statements(kernel.body);
+  }
+
+  std::vector<int> result() const {
+    std::vector<int> result;
+    for (const auto& lanes : lanes_) result.push_back(lanes.value_or(0));
+    return result;
+  }
+
+ private:
+  void statements(const std::vector<Stmt>& body) {
+    for (const Stmt& stmt : body) {
+      if (stmt.kind == loop::StmtKind::kStore || stmt.kind == loop::StmtKind::kAccumulate) {
+        access(stmt.buffer, stmt.index);
+      }
+      for (const ExprId id : {stmt.limit, stmt.index, stmt.value}) {
+        if (id) loads(id);
+      }
+      const bool vector = stmt.kind == loop::StmtKind::kFor && stmt.loop == loop::LoopKind::kVector;
+      if (vector) vector_ = &stmt;
+      statements(stmt.body);
+      if (vector) vector_ = nullptr;
+    }
+  }
+
+  void loads(ExprId root) {
+    ++stamp_;
+    std::vector<ExprId> stack{root};
+    while (!stack.empty()) {
+      const ExprId id = stack.back();
+      stack.pop_back();
+      if (!id || stamps_[id.index] == stamp_) continue;
+      stamps_[id.index] = stamp_;
+      const loop::Expr& expr = kernel_.exprs[id];
+      if (expr.kind == loop::ExprKind::kLoad) access(expr.buffer, expr.args[0]);
+      stack.insert(stack.end(), expr.args.begin(), expr.args.end());
+    }
+  }
+
+  void access(BufferId buffer, ExprId index) {
+    if (kernel_.buffers[buffer.index].scope != loop::Scope::kRegister) return;
+    std::optional<int>& lanes = lanes_[buffer.index];
+    const int here = vector_ != nullptr && is_aligned(index) ? static_cast<int>(vector_->extent) : 0;
+    lanes = lanes.value_or(here) == here ? here : 0;
+  }
+
+  // index = lane + a multiple of the number of lanes
+  bool is_aligned(ExprId index) const {
+    const auto affine = kernel_.exprs.affine(index);
+    if (!affine || affine->coefficient(vector_->var) != 1 || affine->constant % vector_->extent != 0)
+      return false;
+    for (const auto& [var, coefficient] : affine->terms) {
+      if (var != vector_->var && coefficient % vector_->extent != 0) return false;
+    }
+    return true;
+  }
+
+  const Kernel& kernel_;
+  const Stmt* vector_ = nullptr;
+  std::vector<std::optional<int>> lanes_;
+  std::vector<std::uint32_t> stamps_;
+  std::uint32_t stamp_ = 0;
+};
+
+}  // namespace
+
+RegisterFile::RegisterFile(llvm::IRBuilderBase& builder, const ScalarPrinter& printer, const Kernel& kernel)
+    : builder_(builder),
+      printer_(printer),
+      kernel_(kernel),
+      slot_lanes_(SlotFinder(kernel).result()),
+      alloc_level_(kernel.buffers.size(), 0),
+      levels_(1) {}
+
+llvm::Type* RegisterFile::slot_type(std::uint32_t buffer) const {
+  return printer_.register_type(kernel_.buffers[buffer].type.dtype, slot_lanes_[buffer]);
+}
+
+void RegisterFile::allocate(BufferId buffer) {
+  alloc_level_[buffer.index] = levels_.size() - 1;
+  std::erase_if(levels_.back().values, [&](const auto& entry) { return entry.first.buffer == buffer.index; });
+}
+
+Value* RegisterFile::read_slot(const Slot& slot, std::size_t level) {
+  Level& here = levels_[level];
+  if (const auto found = here.values.find(slot); found != here.values.end()) return found->second;
+  if (level == alloc_level_[slot.buffer]) return llvm::Constant::getNullValue(slot_type(slot.buffer));
+  Value* outer = read_slot(slot, level - 1);
+  if (here.head == nullptr || !here.written[slot.buffer]) return outer;
+  auto* phi = llvm::PHINode::Create(outer->getType(), 2);
+  phi->insertBefore(here.head->getFirstNonPHIIt());
+  phi->addIncoming(outer, here.before);
+  here.values.emplace(slot, phi);
+  here.phis.emplace_back(slot, phi);
+  return phi;
+}
+
+Value* RegisterFile::read(BufferId buffer, std::int64_t first, std::int64_t stride, int lanes) {
+  const int slot_lanes = slot_lanes_[buffer.index];
+  if (lanes == slot_lanes) return read_slot({buffer.index, slot_lanes == 0 ? first : first / slot_lanes});
+  ADZE_CHECK(slot_lanes == 0, "a vector register is read in parts");
+  Value* result =
+      llvm::PoisonValue::get(printer_.register_type(kernel_.buffers[buffer.index].type.dtype, lanes));
+  for (int lane = 0; lane < lanes; ++lane) {
+    result = builder_.CreateInsertElement(result, read_slot({buffer.index, first + lane * stride}),
+                                          static_cast<std::uint64_t>(lane));
+  }
+  return result;
+}
+
+void RegisterFile::write(BufferId buffer, std::int64_t first, std::int64_t stride, int lanes, Value* value) {
+  const int slot_lanes = slot_lanes_[buffer.index];
+  auto& values = levels_.back().values;
+  if (lanes == slot_lanes) {
+    values[{buffer.index, slot_lanes == 0 ? first : first / slot_lanes}] = value;
+    return;
+  }
+  ADZE_CHECK(slot_lanes == 0, "a vector register is written in parts");
+  for (int lane = 0; lane < lanes; ++lane) {
+    values[{buffer.index, first + lane * stride}] =
+        builder_.CreateExtractElement(value, static_cast<std::uint64_t>(lane));
+  }
+}
+
+void RegisterFile::enter_loop(llvm::BasicBlock* before, llvm::BasicBlock* head,
+                              const std::vector<bool>& written) {
+  levels_.push_back({.values = {}, .before = before, .head = head, .written = written});
+}
+
+void RegisterFile::leave_loop(llvm::BasicBlock* latch) {
+  Level level = std::move(levels_.back());
+  levels_.pop_back();
+  for (auto& [slot, phi] : level.phis) {
+    Value* last = level.values.at(slot);
+    if (last != phi) {
+      phi->addIncoming(last, latch);
+      continue;
+    }
+    // Read but not written after all.
+    Value* outer = phi->getIncomingValue(0);
+    for (auto& [unused, value] : level.values) {
+      if (value == phi) value = outer;
+    }
+    level.values.erase(slot);
+    phi->replaceAllUsesWith(outer);
+    phi->eraseFromParent();
+  }
+  // The body runs at least once, so what it wrote last is what the slots hold from here on.
+  for (const auto& [slot, value] : level.values) {
+    if (alloc_level_[slot.buffer] < levels_.size()) levels_.back().values[slot] = value;
+  }
+}
+
+void RegisterFile::enter_branch() {
+  levels_.emplace_back();
+}
+
+void RegisterFile::leave_branch(llvm::BasicBlock* before, llvm::BasicBlock* branch_end) {
+  const Level level = std::move(levels_.back());
+  levels_.pop_back();
+  for (const auto& [slot, value] : level.values) {
+    if (alloc_level_[slot.buffer] >= levels_.size()) continue;
+    Value* otherwise = read_slot(slot);
+    llvm::PHINode* phi = builder_.CreatePHI(value->getType(), 2);
+    phi->addIncoming(value, branch_end);
+    phi->addIncoming(otherwise, before);
+    levels_.back().values[slot] = phi;
+  }
+}
+
+}  // namespace adze

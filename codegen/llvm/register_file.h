@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "codegen/llvm/scalar_printer.h"
+#include "ir/loop_ir.h"
+
+namespace llvm {
+class BasicBlock;
+class PHINode;
+}  // namespace llvm
+
+namespace adze {
+
+/// Register buffers as SSA values. A buffer is a row of slots, each one vector (where every access is a whole
+/// aligned vector of the same length) or one scalar; which, is found once for the kernel. Phi nodes are made
+/// as in Braun et al., "Simple and Efficient Construction of SSA Form" (2013): reading a slot in a loop that
+/// writes its buffer asks for a phi at the loop's head, and one that turns out to be needless is removed.
+class RegisterFile {
+ public:
+  RegisterFile(llvm::IRBuilderBase& builder, const ScalarPrinter& printer, const loop::Kernel& kernel);
+
+  /// Enters the scope of `buffer`: contents are unspecified (zero).
+  void allocate(loop::BufferId buffer);
+  /// The elements as one vector, or as a scalar where `lanes` is 0. Element i is at first + i * stride.
+  llvm::Value* read(loop::BufferId buffer, std::int64_t first, std::int64_t stride, int lanes);
+  void write(loop::BufferId buffer, std::int64_t first, std::int64_t stride, int lanes, llvm::Value* value);
+
+  /// Around the body of a loop that runs at least once, the builder being in its first block.
+  void enter_loop(llvm::BasicBlock* before, llvm::BasicBlock* head, const std::vector<bool>& written);
+  void leave_loop(llvm::BasicBlock* latch);
+  /// Around a conditional body; at the end the builder is in the block where both ways meet.
+  void enter_branch();
+  void leave_branch(llvm::BasicBlock* before, llvm::BasicBlock* branch_end);
+
+ private:
+  struct Slot {
+    std::uint32_t buffer;
+    std::int64_t position;
+    friend auto operator<=>(const Slot&, const Slot&) = default;
+  };
+  struct Level {
+    std::map<Slot, llvm::Value*> values;  ///< what the slots hold, where set or read at this level
+    llvm::BasicBlock* before = nullptr;   ///< loops: the block that enters, and the head with the phis
+    llvm::BasicBlock* head = nullptr;
+    std::vector<bool> written = {};  ///< loops: by buffer, is it written in the body
+    std::vector<std::pair<Slot, llvm::PHINode*>> phis = {};
+  };
+
+  llvm::Type* slot_type(std::uint32_t buffer) const;
+  llvm::Value* read_slot(const Slot& slot, std::size_t level);
+  llvm::Value* read_slot(const Slot& slot) { return read_slot(slot, levels_.size() - 1); }
+
+  llvm::IRBuilderBase& builder_;
+  const ScalarPrinter& printer_;
+  const loop::Kernel& kernel_;
+  std::vector<int> slot_lanes_;           ///< by buffer; 0: scalar slots
+  std::vector<std::size_t> alloc_level_;  ///< by buffer: the level its scope began at
+  std::vector<Level> levels_;
+};
+
+}  // namespace adze

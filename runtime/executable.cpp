@@ -1,0 +1,127 @@
+#include "runtime/executable.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "ir/errors.h"
+#include "runtime/interpreter.h"
+
+namespace adze {
+namespace {
+
+/// By parameter: does a kernel write to its memory?
+std::vector<bool> written_parameters(const loop::Program& program) {
+  std::vector<bool> written(program.parameter_types.size(), false);
+  for (const loop::KernelCall& call : program.calls) {
+    const loop::Kernel& kernel = program.kernels[call.kernel];
+    for (std::size_t i = 0; i < call.arguments.size(); ++i) {
+      const loop::BufferRef& ref = call.arguments[i];
+      if (ref.place != loop::BufferRef::Place::kParameter || !kernel.written[i]) continue;
+      written[static_cast<std::size_t>(ref.position)] = true;
+    }
+  }
+  return written;
+}
+
+BufferPtr allocate(const TensorType& type) {
+  return Buffer::allocate(static_cast<std::size_t>(type.byte_size()));
+}
+
+BufferPtr copy(const std::byte* data, const TensorType& type) {
+  BufferPtr result = allocate(type);
+  if (type.byte_size() > 0) std::memcpy(result->data(), data, static_cast<std::size_t>(type.byte_size()));
+  return result;
+}
+
+}  // namespace
+
+std::shared_ptr<const Executable> Executable::build(const Graph& graph, const std::vector<bool>& donated,
+                                                    DeviceKind device, CompileContext& context) {
+  const std::size_t first_timing = context.timings.size();
+  const std::shared_ptr<Executable> result(new Executable());
+  result->device_ = device;
+  for (const Parameter& parameter : graph.parameters()) {
+    result->parameter_types_.push_back(graph.type(parameter.value));
+  }
+  for (const ValueId value : graph.results()) result->result_types_.push_back(graph.type(value));
+  result->overwrites_.assign(result->parameter_types_.size(), false);
+  if (device == DeviceKind::kInterpreter) {
+    result->lowered_.graph = graph;
+    return result;
+  }
+  result->lowered_ = lower(graph, donated, context);
+  const loop::Program& program = result->lowered_.program;
+  result->code_ = compile_native(program, context);
+  result->overwrites_ = written_parameters(program);
+  result->arena_bytes_ = required_arena_bytes(program);
+  result->arenas_ = std::make_unique<ArenaPool>(static_cast<std::size_t>(result->arena_bytes_));
+  result->timings_.assign(context.timings.begin() + static_cast<std::ptrdiff_t>(first_timing),
+                          context.timings.end());
+  context.write_time_table(graph.name());
+  return result;
+}
+
+double Executable::compile_milliseconds() const {
+  double sum = 0;
+  for (const auto& timing : timings_) sum += timing.milliseconds;
+  return sum;
+}
+
+std::vector<BufferPtr> Executable::run(std::span<Argument> arguments) const {
+  if (arguments.size() != parameter_types_.size()) {
+    throw RuntimeError(fmt::format("{} takes {} arguments, not {}", lowered_.graph.name(),
+                                   parameter_types_.size(), arguments.size()));
+  }
+  return device_ == DeviceKind::kCpu ? run_native(arguments) : interpret_graph(arguments);
+}
+
+std::vector<BufferPtr> Executable::run_native(std::span<Argument> arguments) const {
+  // By parameter: memory of our own, where the program may not work in the caller's.
+  std::vector<BufferPtr> taken(arguments.size());
+  std::vector<void*> pointers;
+  pointers.reserve(arguments.size() + result_types_.size() + lowered_.program.constants.size());
+  const auto& aliases = lowered_.plan.result_aliases;
+  std::vector<bool> owned = overwrites_;
+  for (const auto& parameter : aliases) {
+    if (parameter) owned[*parameter] = true;
+  }
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    Argument& argument = arguments[i];
+    if (owned[i]) {
+      const bool give = argument.donated && argument.buffer.use_count() == 1;
+      taken[i] = give ? std::move(argument.buffer) : copy(argument.buffer->data(), parameter_types_[i]);
+    }
+    pointers.push_back(taken[i] ? taken[i]->data() : argument.buffer->data());
+  }
+
+  std::vector<BufferPtr> results;
+  results.reserve(result_types_.size());
+  for (std::size_t i = 0; i < result_types_.size(); ++i) {
+    const bool alias = i < aliases.size() && aliases[i].has_value();
+    results.push_back(alias ? taken[*aliases[i]] : allocate(result_types_[i]));
+    pointers.push_back(results.back()->data());
+  }
+  for (const auto& constant : lowered_.program.constants) {
+    pointers.push_back(const_cast<std::byte*>(constant->bytes()));  // never written: verify(Program) checks
+  }
+  const ArenaPool::Lease arena(*arenas_);
+  entry()(pointers.data(), arena.data());
+  return results;
+}
+
+std::vector<BufferPtr> Executable::interpret_graph(std::span<const Argument> arguments) const {
+  std::vector<Literal> inputs;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    Literal& literal = inputs.emplace_back(parameter_types_[i]);
+    if (literal.byte_size() > 0)
+      std::memcpy(literal.bytes(), arguments[i].buffer->data(), literal.byte_size());
+  }
+  std::vector<BufferPtr> results;
+  for (const Literal& literal : interpret(lowered_.graph, inputs)) {
+    results.push_back(copy(literal.bytes(), literal.type()));
+  }
+  return results;
+}
+
+}  // namespace adze
