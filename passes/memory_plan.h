@@ -17,10 +17,19 @@ struct MemoryPlan {
   /// By value id of the whole graph: parameters, constants, group outputs.
   std::unordered_map<std::uint32_t, loop::BufferRef> places;
   std::vector<ConstantRef> constants;
-  /// For each result: the donated parameter whose memory it takes over, or none.
+  /// For each result: the donated parameter whose memory it takes over, or none. Only a hint for where
+  /// results may live: the program is right with separate memory too.
   std::vector<std::optional<std::size_t>> result_aliases;
   /// Results that are a parameter, a constant or an earlier result: copied at the end (result, source value).
+  /// A result that is a donated parameter may be its alias as well: then it is copied onto itself.
   std::vector<std::pair<std::size_t, ValueId>> copies;
+  /// What lives in the arena, in the order of being written; alive from group `first` to group `last`.
+  struct Tenant {
+    ValueId value;
+    std::int64_t bytes = 0;  ///< rounded up to kAlignment
+    std::size_t first = 0, last = 0;
+  };
+  std::vector<Tenant> arena;
   std::int64_t arena_bytes = 0;        ///< peak
   std::int64_t lower_bound_bytes = 0;  ///< largest sum of arena bytes alive at once
 };

@@ -1,0 +1,210 @@
+#include "passes/kernel_group.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <queue>
+
+#include "ir/graph_builder.h"
+#include "ir/op.h"
+#include "ir/text.h"
+
+namespace adze {
+namespace {
+
+std::string_view to_string(GroupKind kind) {
+  switch (kind) {
+    case GroupKind::kLoop:
+      return "loop";
+    case GroupKind::kReduction:
+      return "reduction";
+    case GroupKind::kContraction:
+      return "contraction";
+  }
+  return "?";
+}
+
+KernelGroup make_group(const Graph& graph, const KernelFacts& facts) {
+  KernelGroup group{.kind = facts.kind, .body = {}, .inputs = {}, .outputs = {}};
+  GraphBuilder builder;
+  builder.set_name("kernel");
+  std::vector<std::pair<ValueId, ValueId>> inside;  // ascending: inputs and nodes are merged below
+  for (const KernelFacts::Use& input : facts.inputs) {
+    group.inputs.push_back(input.value);
+    inside.emplace_back(input.value, builder.parameter(graph.type(input.value)));
+  }
+  const auto at = [&](ValueId value) {
+    return std::lower_bound(inside.begin(), inside.end(), value,
+                            [](const auto& entry, ValueId key) { return entry.first < key; });
+  };
+  for (const NodeId id : facts.nodes) {
+    const Node& node = graph.node(id);
+    std::vector<ValueId> operands;
+    for (const ValueId operand : node.operands) operands.push_back(at(operand)->second);
+    const ValueId value = builder.emit(*node.op, std::move(operands), node.attrs, node.location);
+    inside.emplace(at(node.result), node.result, value);
+  }
+  std::vector<ValueId> results;
+  for (const KernelFacts::Use& output : facts.outputs) {
+    group.outputs.push_back(output.value);
+    results.push_back(at(output.value)->second);
+  }
+  group.body = builder.finish(std::move(results));
+  return group;
+}
+
+std::string list(const Graph& graph, const std::vector<ValueId>& values) {
+  std::string text;
+  for (const ValueId value : values) {
+    text += fmt::format("{}%{}", text.empty() ? "" : ", ", value.index);
+    if (graph.is_parameter(value)) {
+      const std::string& name = graph.parameters()[graph.value(value).position].name;
+      if (!name.empty()) text += fmt::format(" \"{}\"", name);
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::vector<KernelGroup> make_groups(FusionRules& rules, std::vector<Cluster> clusters) {
+  const Graph& graph = rules.graph();
+  std::vector<KernelFacts> facts;
+  std::vector<std::size_t> made_by(graph.values().size(), clusters.size());
+  for (std::size_t i = 0; i < clusters.size(); ++i) {
+    std::optional<KernelFacts> found = rules.check(clusters[i].nodes, clusters[i].outputs, kNoLimits);
+    ADZE_CHECK(found.has_value(), "a cluster that is no kernel:\n" + print(graph));
+    facts.push_back(std::move(*found));
+    for (const ValueId output : clusters[i].outputs) made_by[output.index] = i;
+  }
+  // Kahn's algorithm; of what is ready, the cluster that ends first in the graph.
+  std::vector<std::vector<std::size_t>> readers(clusters.size());
+  std::vector<std::size_t> waits_for(clusters.size(), 0);
+  for (std::size_t i = 0; i < clusters.size(); ++i) {
+    for (const KernelFacts::Use& input : facts[i].inputs) {
+      const std::size_t producer = made_by[input.value.index];
+      if (producer == clusters.size()) {
+        ADZE_CHECK(rules.is_source(input.value), "an input that nobody makes");
+        continue;
+      }
+      readers[producer].push_back(i);
+      ++waits_for[i];
+    }
+  }
+  using Entry = std::pair<NodeId, std::size_t>;
+  std::priority_queue<Entry, std::vector<Entry>, std::greater<>> ready;
+  for (std::size_t i = 0; i < clusters.size(); ++i) {
+    if (!waits_for[i]) ready.emplace(clusters[i].nodes.back(), i);
+  }
+  std::vector<KernelGroup> groups;
+  while (!ready.empty()) {
+    const std::size_t i = ready.top().second;
+    ready.pop();
+    groups.push_back(make_group(graph, facts[i]));
+    for (const std::size_t reader : readers[i]) {
+      if (--waits_for[reader] == 0) ready.emplace(clusters[reader].nodes.back(), reader);
+    }
+  }
+  ADZE_CHECK(groups.size() == clusters.size(), "groups wait for each other:\n" + print(graph));
+  return groups;
+}
+
+KernelFacts facts_of(FusionRules& rules) {
+  const Graph& body = rules.graph();
+  const std::vector<bool> live = live_values(body);
+  std::vector<bool> is_output(body.values().size(), false);
+  for (const ValueId result : body.results()) is_output[result.index] = true;
+  std::vector<NodeId> nodes;
+  for (std::uint32_t i = 0; i < body.nodes().size(); ++i) {
+    const ValueId result = body.nodes()[i].result;
+    if (live[result.index] && (!rules.is_free({i}) || is_output[result.index])) nodes.push_back({i});
+  }
+  std::optional<KernelFacts> facts = rules.check(nodes, body.results(), kNoLimits);
+  ADZE_CHECK(facts.has_value(), "a body that is no kernel:\n" + print(body));
+  return std::move(*facts);
+}
+
+KernelSpace kernel_space(const KernelGroup& group) {
+  FusionRules rules(group.body);
+  return facts_of(rules).space;
+}
+
+std::vector<KernelGroup> group_each_node(const Graph& graph) {
+  FusionRules rules(graph, FusionRules::Free::kConstants);
+  const std::vector<bool> live = live_values(graph);
+  std::vector<bool> is_result(graph.values().size(), false);
+  for (const ValueId result : graph.results()) is_result[result.index] = true;
+  std::vector<Cluster> clusters;
+  for (std::uint32_t i = 0; i < graph.nodes().size(); ++i) {
+    const Node& node = graph.nodes()[i];
+    if (!live[node.result.index] || node.op->pattern == OpPattern::kConstant) continue;
+    if (rules.is_free({i}) && !is_result[node.result.index]) continue;
+    clusters.push_back({{NodeId{i}}, {node.result}});
+  }
+  return make_groups(rules, std::move(clusters));
+}
+
+std::string print(const Graph& graph, const std::vector<KernelGroup>& groups) {
+  std::string text;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const KernelGroup& group = groups[i];
+    const KernelSpace space = kernel_space(group);
+    text += fmt::format("group {}: {} over {}{}\n", i, to_string(group.kind), to_string(space.shape),
+                        space.axes.empty() ? "" : ", folding axes " + to_string(space.axes));
+    text += fmt::format("  reads {}\n", group.inputs.empty() ? "nothing" : list(graph, group.inputs));
+    text += fmt::format("  writes {}\n", list(graph, group.outputs));
+    const std::string body = print(group.body);
+    for (std::size_t begin = 0; begin < body.size();) {
+      const std::size_t end = std::min(body.find('\n', begin), body.size());
+      text += fmt::format("  {}\n", std::string_view(body).substr(begin, end - begin));
+      begin = end + 1;
+    }
+  }
+  return text;
+}
+
+void verify(const Graph& graph, const std::vector<KernelGroup>& groups) {
+  enum class Place { kNowhere, kSource, kMade };
+  std::vector<Place> place(graph.values().size(), Place::kNowhere);
+  for (std::uint32_t i = 0; i < graph.values().size(); ++i) {
+    const Node* node = graph.producer({i});
+    if (!node || node->op->pattern == OpPattern::kConstant) place[i] = Place::kSource;
+  }
+  const auto check = [&](bool holds, std::size_t group, const std::string& message) {
+    ADZE_CHECK(holds, fmt::format("group {}: {}\n{}", group, message, print(groups[group].body)));
+  };
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    const KernelGroup& group = groups[g];
+    verify(group.body);
+    check(group.body.parameters().size() == group.inputs.size(), g, "inputs and parameters differ in number");
+    check(group.body.results().size() == group.outputs.size(), g, "outputs and results differ in number");
+    check(!group.outputs.empty(), g, "writes nothing");
+    std::vector<ValueId> inputs = group.inputs;
+    std::sort(inputs.begin(), inputs.end());
+    check(std::adjacent_find(inputs.begin(), inputs.end()) == inputs.end(), g, "reads a value twice");
+    for (std::size_t i = 0; i < group.inputs.size(); ++i) {
+      const ValueId input = group.inputs[i];
+      check(place[input.index] != Place::kNowhere, g,
+            fmt::format("reads %{} before it is made", input.index));
+      check(graph.type(input) == group.body.type(group.body.parameters()[i].value), g,
+            fmt::format("parameter {} is not of the type of %{}", i, input.index));
+    }
+    for (std::size_t i = 0; i < group.outputs.size(); ++i) {
+      const ValueId output = group.outputs[i];
+      check(place[output.index] == Place::kNowhere, g, fmt::format("makes %{} a second time", output.index));
+      check(graph.type(output) == group.body.type(group.body.results()[i]), g,
+            fmt::format("result {} is not of the type of %{}", i, output.index));
+      place[output.index] = Place::kMade;
+    }
+    FusionRules rules(group.body);
+    const KernelFacts facts = facts_of(rules);
+    check(facts.kind == group.kind, g, fmt::format("is not a {}", to_string(group.kind)));
+    check(facts.inputs.size() == group.inputs.size(), g, "has an unused parameter");
+  }
+  for (const ValueId result : graph.results()) {
+    ADZE_CHECK(place[result.index] != Place::kNowhere,
+               fmt::format("no group makes result %{}", result.index));
+  }
+}
+
+}  // namespace adze
