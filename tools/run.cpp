@@ -40,12 +40,13 @@ std::vector<Literal> load_inputs(const Graph& graph, const std::vector<std::stri
 }  // namespace
 
 int run_command(const CommonOptions& common, const RunOptions& options) {
-  CompileContext context = make_context(common);
+  const bool compiles = options.device == "cpu";
+  CompileContext context = compiles ? make_context(common) : CompileContext();
   const Graph graph = load_function(common);
   check_sizes(graph);
   const std::vector<Literal> inputs = load_inputs(graph, options.inputs);
   const std::vector<Literal> results =
-      options.device == "interpreter" ? interpret(graph, inputs) : run_compiled(graph, inputs, context);
+      compiles ? run_compiled(graph, inputs, context) : interpret(graph, inputs);
 
   std::error_code error;
   std::filesystem::create_directories(options.output_directory, error);

@@ -1,0 +1,192 @@
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cmath>
+#include <cstdlib>
+
+#include "frontend/io/npy.h"
+#include "ir/literal.h"
+#include "ir/text.h"
+#include "support/temp_dir.h"
+
+// The `adze` program from outside: what it prints, its exit codes, the files it writes.
+
+namespace adze {
+namespace {
+
+constexpr std::string_view kAffine =
+    R"(func @affine(%x: f32[2,3], %b: f32[3] "model.bias") -> (f32[2,3], f32[3]) {
+  %c = broadcast_in_dim %b {dims = [1], shape = [2,3]}
+  %y = add %x, %c
+  return %y, %b
+}
+)";
+
+struct Outcome {
+  int code = 0;
+  std::string out, err;
+};
+
+class Tool : public ::testing::Test {
+ protected:
+  /// Runs `adze ARGUMENTS` (a shell command line) in the test's directory.
+  Outcome run(const std::string& arguments, const std::string& environment = "") {
+    const std::string command =
+        "cd '" + (dir_ / "") + "' && " + environment + " '" ADZE_TOOL "' " + arguments + " >.out 2>.err";
+    const int status = std::system(command.c_str());
+    EXPECT_TRUE(WIFEXITED(status)) << command;
+    return {WEXITSTATUS(status), testing::TempDir::read(dir_ / ".out"),
+            testing::TempDir::read(dir_ / ".err")};
+  }
+  void write_inputs() {
+    const std::vector<float> x = {1, 2, 3, 4, 5, 6}, b = {10, 20, 30};
+    io::save_npy(dir_ / "x.npy", Literal::from<float>({2, 3}, x));
+    io::save_npy(dir_ / "b.npy", Literal::from<float>({3}, b));
+  }
+  testing::TempDir dir_;
+};
+
+TEST_F(Tool, HelpIsGood) {
+  const Outcome all = run("--help");
+  EXPECT_EQ(all.code, 0);
+  for (const char* word : {"print", "grad", "run", "check", "Exit codes"})
+    EXPECT_NE(all.out.find(word), std::string::npos);
+  for (const char* command : {"print", "grad", "run", "check"}) {
+    const Outcome one = run(std::string(command) + " --help");
+    EXPECT_EQ(one.code, 0);
+    EXPECT_NE(one.out.find("FILE"), std::string::npos);
+    EXPECT_EQ(one.err, "");
+  }
+}
+
+TEST_F(Tool, UsageErrors) {
+  dir_.write("two.adze", "func @f() -> () { return }\nfunc @g() -> () { return }\n");
+  dir_.write("f.adze", kAffine);
+  const std::pair<std::string, std::string> cases[] = {
+      {"", "A subcommand is required\nTry `adze --help`."},
+      {"print", "FILE is required\nTry `adze --help`."},
+      {"print f.adze --emit=ast",
+       "--emit: ast not in {input,graph,groups,plan,loops,llvm,asm}\nTry `adze --help`."},
+      {"print two.adze --emit=input --function=h", "there is no function 'h'; there are f, g"},
+      {"print f.adze --emit=input --function=afine",
+       "there is no function 'afine'; did you mean 'affine'?; there is affine"},
+      {"print f.adze --emit=input --donate=2", "@affine has no parameter 2: it has 2, counted from 0"},
+      {"run two.adze --output-dir=o --device=interpreter",
+       "two.adze holds 2 functions; choose one with --function: f, g"},
+      {"run f.adze --output-dir=o --device=interpreter --input x.npy",
+       "@affine takes 2 inputs, 1 given\n  parameter 0 (x) f32[2,3]\n  parameter 1 (model.bias) f32[3]"},
+      {"run f.adze", "--output-dir is required\nTry `adze --help`."},
+      {"grad f.adze --wrt=5", "@affine has no parameter 5: it has 2, counted from 0"},
+      {"check f.adze --seed=x", "Could not convert: --seed = x\nTry `adze --help`."},
+  };
+  for (const auto& [arguments, message] : cases) {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.code, 2) << arguments;
+    EXPECT_EQ(outcome.err, "error: " + message + "\n") << arguments;
+    EXPECT_EQ(outcome.out, "") << arguments;
+  }
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "o"));
+}
+
+TEST_F(Tool, BadFiles) {
+  dir_.write("bad.adze", "func @f(%x: f32[2]) -> f32[2] {\n  return %y\n}\n");
+  dir_.write("binary.adze", std::string("\0\1\2", 3));
+  const std::pair<std::string, std::string> cases[] = {
+      {"print none.adze", "none.adze: No such file or directory"},
+      {"print .", ".: is a directory"},
+      {"print bad.adze", "bad.adze:2:10: %y is not defined\n    return %y\n           ^"},
+      {"grad bad.adze", "bad.adze:2:10: %y is not defined\n    return %y\n           ^"},
+      {"run bad.adze --output-dir=o", "bad.adze:2:10: %y is not defined\n    return %y\n           ^"},
+      {"check bad.adze", "bad.adze:2:10: %y is not defined\n    return %y\n           ^"},
+      {"check - <bad.adze", "<stdin>:2:10: %y is not defined\n    return %y\n           ^"},
+      {"print binary.adze", "binary.adze:1:1: unexpected byte 0x00\n  ...\n  ^"},
+  };
+  for (const auto& [arguments, message] : cases) {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.code, 3) << arguments;
+    EXPECT_EQ(outcome.err, "error: " + message + "\n") << arguments;
+    EXPECT_EQ(outcome.out, "") << arguments;
+  }
+}
+
+TEST_F(Tool, PrintsWhatItReads) {
+  dir_.write("f.adze", kAffine);
+  const Outcome from_file = run("print f.adze --emit=input"),
+                from_stdin = run("print - --emit=input <f.adze");
+  EXPECT_EQ(from_file.code, 0);
+  EXPECT_EQ(from_file.out, print(parse_graph(kAffine)));
+  EXPECT_EQ(from_stdin.out, from_file.out);
+  const Outcome disk_full = run("print f.adze --emit=input >/dev/full 2>.full; echo $? $(cat .full)");
+  EXPECT_EQ(disk_full.out, "3 error: <stdout>: cannot be written\n");
+}
+
+TEST_F(Tool, RunsOnBothDevices) {
+  dir_.write("f.adze", kAffine);
+  write_inputs();
+  for (const std::string device : {"interpreter"}) {
+    const Outcome outcome =
+        run("run f.adze --input x.npy b.npy --output-dir=" + device + "/deep --device=" + device);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_EQ(outcome.out, device + "/deep/result0.npy f32[2,3]\n" + device + "/deep/result1.npy f32[3]\n");
+    const Literal y = io::load_npy(dir_ / (device + "/deep/result0.npy"));
+    EXPECT_EQ(std::vector<float>(y.data<float>().begin(), y.data<float>().end()),
+              (std::vector<float>{11, 22, 33, 14, 25, 36}));
+    EXPECT_TRUE(io::load_npy(dir_ / (device + "/deep/result1.npy")) == io::load_npy(dir_ / "b.npy"));
+  }
+}
+
+TEST_F(Tool, InputsMustFitTheirParameters) {
+  dir_.write("f.adze", kAffine);
+  write_inputs();
+  const Outcome swapped = run("run f.adze --input b.npy x.npy --output-dir=o");
+  EXPECT_EQ(swapped.code, 3);
+  EXPECT_EQ(swapped.err,
+            "error: b.npy: holds f32[3], but it is given for parameter 0 (x) f32[2,3] of @affine\n");
+  dir_.write("b.npy", "\x93NUMPY");
+  const Outcome cut = run("run f.adze --input x.npy b.npy --output-dir=o");
+  EXPECT_EQ(cut.code, 3);
+  EXPECT_EQ(cut.err, "error: b.npy: byte 6: the file ends before the version\n");
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "o"));  // nothing half done
+}
+
+TEST_F(Tool, UnwritableResults) {
+  dir_.write("f.adze", kAffine);
+  write_inputs();
+  const Outcome outcome = run("run f.adze --input x.npy b.npy --output-dir=f.adze --device=interpreter");
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_EQ(outcome.err, "error: f.adze: Not a directory\n");
+}
+
+TEST_F(Tool, SizesBeyondThisMachine) {
+  dir_.write("f.adze",
+             "func @f() -> f32[281474976710656] {\n  %0 = iota {dtype = f32, shape = [281474976710656], dim "
+             "= 0}\n  return %0\n}\n");
+  for (const std::string arguments :
+       {"run f.adze --output-dir=o", "run f.adze --output-dir=o --device=interpreter", "check f.adze"}) {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.code, 3);
+    EXPECT_EQ(outcome.err.substr(0, 75),
+              "error: %0 f32[281474976710656] iota f.adze:2 takes 1125899906842624 bytes, ");
+  }
+}
+
+TEST_F(Tool, Differentiates) {
+  dir_.write("f.adze", "func @square(%x: f32[], %n: i32[]) -> f32[] {\n  %y = mul %x, %x\n  return %y\n}\n");
+  const Outcome gradient = run("grad f.adze");
+  EXPECT_EQ(gradient.code, 0) << gradient.err;
+  EXPECT_EQ(run("grad f.adze --wrt=0").out, gradient.out);
+  const Graph graph = parse_graph(gradient.out);
+  EXPECT_EQ(graph.parameters().size(), 2U);
+  EXPECT_EQ(graph.results().size(), 1U);
+  EXPECT_EQ(parse_graph(run("grad f.adze --with-value").out).results().size(), 2U);
+  // What it prints is what the tool reads: a pipe differentiates again. d2(x^2)/dx2 = 2.
+  io::save_npy(dir_ / "x.npy", Literal::full({DType::kF32, {}}, 7));
+  io::save_npy(dir_ / "n.npy", Literal({DType::kI32, {}}));
+  const Outcome second = run("grad f.adze | '" ADZE_TOOL "' grad - | '" ADZE_TOOL
+                             "' run - --device=interpreter --output-dir=o --input x.npy n.npy");
+  EXPECT_EQ(second.code, 0) << second.err;
+  EXPECT_EQ(io::load_npy(dir_ / "o/result0.npy").as_double(0), 2);
+}
+
+}  // namespace
+}  // namespace adze
