@@ -159,8 +159,8 @@ TEST_F(Tool, UnwritableResults) {
 
 TEST_F(Tool, SizesBeyondThisMachine) {
   dir_.write("f.adze",
-             "func @f() -> f32[281474976710656] {\n  %0 = iota {dtype = f32, shape = [281474976710656], dim "
-             "= 0}\n  return %0\n}\n");
+             "func @f() -> f32[281474976710656] {\n  %0 = iota {dtype = f32, "
+             "shape = [281474976710656]}\n  return %0\n}\n");
   for (const std::string arguments :
        {"run f.adze --output-dir=o", "run f.adze --output-dir=o --device=interpreter", "check f.adze"}) {
     const Outcome outcome = run(arguments);
