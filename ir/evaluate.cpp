@@ -1,6 +1,7 @@
 #include "ir/evaluate.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "ir/scalar_builder.h"
 #include "ir/scalar_eval.h"
@@ -44,16 +45,27 @@ void evaluate_scalar(const OpDef& op, EvalContext& c) {
   }
 }
 
-const Literal* constant_value(const GraphBuilder& builder, ValueId id) {
+const Literal* constant_node(const GraphBuilder& builder, ValueId id) {
   const Node* node = builder.graph().producer(id);
   return node && node->op == &op_constant ? node->attrs.get<ConstantRef>("value").get() : nullptr;
+}
+
+/// The value of a constant or of a broadcast of one.
+std::optional<Literal> constant_value(const GraphBuilder& builder, ValueId id) {
+  if (const Literal* literal = constant_node(builder, id)) return *literal;
+  const Node* node = builder.graph().producer(id);
+  if (!node || node->op != &op_broadcast_in_dim) return std::nullopt;
+  const Literal* source = constant_node(builder, node->operands[0]);
+  if (!source) return std::nullopt;
+  const TensorType type = builder.type(id);
+  return evaluate(op_broadcast_in_dim, node->attrs, std::span(&source, 1), std::span(&type, 1))[0];
 }
 
 /// The rank-0 constant that `id` is, or is a broadcast of.
 ValueId splat_element(const GraphBuilder& builder, ValueId id) {
   const Node* node = builder.graph().producer(id);
   if (node && node->op == &op_broadcast_in_dim) id = node->operands[0];
-  const Literal* value = constant_value(builder, id);
+  const Literal* value = constant_node(builder, id);
   return value && value->type().rank() == 0 ? id : kNoValue;
 }
 
@@ -91,11 +103,15 @@ ValueList fold_constants(GraphBuilder& builder, const Node& node, std::span<cons
   }
   if (&op == &op_broadcast_in_dim) return {};
 
-  std::vector<const Literal*> operands;
+  std::vector<Literal> values;
   for (const ValueId operand : node.operands) {
-    operands.push_back(constant_value(builder, operand));
-    if (!operands.back() || operands.back()->size() > kMaxFoldedElements) return {};
+    if (builder.type(operand).element_count() > kMaxFoldedElements) return {};
+    std::optional<Literal> value = constant_value(builder, operand);
+    if (!value) return {};
+    values.push_back(std::move(*value));
   }
+  std::vector<const Literal*> operands;
+  for (const Literal& value : values) operands.push_back(&value);
   for (const TensorType& type : result_types) {
     if (type.element_count() > kMaxFoldedElements) return {};
   }

@@ -25,10 +25,10 @@ ValueId fold_convert(FoldContext& c) {
   if (producer && producer->op == &op_convert) {
     const ValueId source = producer->operands[0];
     const DType first = c.type(source).dtype;
-    // Through a wider type and back, or on to an even wider one.
-    if (is_widening(first, from) && (first == to || is_widening(from, to))) {
-      return emit_convert(c.builder(), source, to);
-    }
+    // Through a wider type and back, or on to an even wider one; 0 and 1 pass through all.
+    const bool exact =
+        is_widening(first, from) && (first == to || first == DType::kBool || is_widening(from, to));
+    if (exact) return emit_convert(c.builder(), source, to);
   }
   return kNoValue;
 }

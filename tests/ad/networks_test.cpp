@@ -8,8 +8,8 @@
 #include "passes/ad/ad.h"
 #include "runtime/interpreter.h"
 #include "support/derivative_checks.h"
-#include "support/random_values.h"
 #include "support/programs.h"
+#include "support/random_values.h"
 
 namespace adze {
 namespace {
