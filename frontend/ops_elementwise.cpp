@@ -1,0 +1,258 @@
+#include <fmt/format.h>
+
+#include "adze/ops.h"
+#include "emit.h"
+
+namespace adze {
+
+using detail::apply;
+using detail::apply_numpy;
+
+Array operator+(Operand a, Operand b) {
+  return apply_numpy(op_add, {a, b});
+}
+Array operator-(Operand a, Operand b) {
+  return apply_numpy(op_sub, {a, b});
+}
+Array operator*(Operand a, Operand b) {
+  return apply_numpy(op_mul, {a, b});
+}
+Array operator/(Operand a, Operand b) {
+  return apply_numpy(op_div, {a, b});
+}
+Array operator%(Operand a, Operand b) {
+  return apply_numpy(op_rem, {a, b});
+}
+Array operator-(Operand a) {
+  return apply(op_neg, {a});
+}
+
+Array add(Operand a, Operand b) {
+  return a + b;
+}
+Array subtract(Operand a, Operand b) {
+  return a - b;
+}
+Array multiply(Operand a, Operand b) {
+  return a * b;
+}
+Array divide(Operand a, Operand b) {
+  return a / b;
+}
+Array remainder(Operand a, Operand b) {
+  return a % b;
+}
+Array negative(Operand a) {
+  return -a;
+}
+
+Array& operator+=(Array& a, Operand b) {
+  return a = Operand(a, b.at()) + b;
+}
+Array& operator-=(Array& a, Operand b) {
+  return a = Operand(a, b.at()) - b;
+}
+Array& operator*=(Array& a, Operand b) {
+  return a = Operand(a, b.at()) * b;
+}
+Array& operator/=(Array& a, Operand b) {
+  return a = Operand(a, b.at()) / b;
+}
+
+Array maximum(Operand a, Operand b) {
+  return apply_numpy(op_max, {a, b});
+}
+Array minimum(Operand a, Operand b) {
+  return apply_numpy(op_min, {a, b});
+}
+
+Array pow(Operand base, Operand exponent) {
+  // Small whole powers are products: exact, cheap, and differentiable where the base is negative.
+  if (exponent.is_scalar()) {
+    const double n = exponent.real();
+    const Composition here("pow", base.at());
+    if (n == 1) return base.array();
+    if (n == 2) return base * base;
+    if (n == 3) return base * base * base;
+    if (n == 4) return square(base * base);
+    if (n == -1) return 1 / base;
+  }
+  return apply_numpy(op_pow, {base, exponent});
+}
+
+Array abs(Operand x) {
+  return apply(op_abs, {x});
+}
+Array sign(Operand x) {
+  return apply(op_sign, {x});
+}
+Array square(Operand x) {
+  return apply(op_mul, {x, x});
+}
+Array clip(Operand x, Operand low, Operand high) {
+  const Composition here("clip", x.at());
+  return minimum(maximum(x, low), high);
+}
+
+Array operator==(Operand a, Operand b) {
+  return apply_numpy(op_eq, {a, b});
+}
+Array operator!=(Operand a, Operand b) {
+  return apply_numpy(op_ne, {a, b});
+}
+Array operator<(Operand a, Operand b) {
+  return apply_numpy(op_lt, {a, b});
+}
+Array operator<=(Operand a, Operand b) {
+  return apply_numpy(op_le, {a, b});
+}
+Array operator>(Operand a, Operand b) {
+  return apply_numpy(op_gt, {a, b});
+}
+Array operator>=(Operand a, Operand b) {
+  return apply_numpy(op_ge, {a, b});
+}
+
+Array operator&(Operand a, Operand b) {
+  return apply_numpy(op_and_, {a, b});
+}
+Array operator|(Operand a, Operand b) {
+  return apply_numpy(op_or_, {a, b});
+}
+Array operator!(Operand a) {
+  return apply(op_not_, {a});
+}
+Array operator~(Operand a) {
+  return apply(op_not_, {a});
+}
+Array logical_and(Operand a, Operand b) {
+  return a & b;
+}
+Array logical_or(Operand a, Operand b) {
+  return a | b;
+}
+Array logical_not(Operand a) {
+  return !a;
+}
+
+Array where(Operand condition, Operand a, Operand b) {
+  return apply_numpy(op_select, {condition, a, b});
+}
+
+Array floor(Operand x) {
+  return apply(op_floor, {x});
+}
+Array ceil(Operand x) {
+  const Composition here("ceil", x.at());
+  return -floor(-x);
+}
+Array exp(Operand x) {
+  return apply(op_exp, {x});
+}
+Array log(Operand x) {
+  return apply(op_log, {x});
+}
+Array log1p(Operand x) {
+  return apply(op_log1p, {x});
+}
+Array expm1(Operand x) {
+  return apply(op_expm1, {x});
+}
+Array tanh(Operand x) {
+  return apply(op_tanh, {x});
+}
+Array sqrt(Operand x) {
+  return apply(op_sqrt, {x});
+}
+Array rsqrt(Operand x) {
+  return apply(op_rsqrt, {x});
+}
+Array reciprocal(Operand x) {
+  const Composition here("reciprocal", x.at());
+  return 1 / x;
+}
+Array sin(Operand x) {
+  return apply(op_sin, {x});
+}
+Array cos(Operand x) {
+  return apply(op_cos, {x});
+}
+Array isfinite(Operand x) {
+  return apply(op_is_finite, {x});
+}
+Array isnan(Operand x) {
+  const Composition here("isnan", x.at());
+  return x != x;
+}
+
+Array astype(Operand x, DType dtype) {
+  if (x.type().dtype == dtype) return x.array();
+  return x.is_scalar() ? apply(op_convert, {Operand(x.array(), x.at())}, {{"dtype", dtype}})
+                       : apply(op_convert, {x}, {{"dtype", dtype}});
+}
+
+Array stop_gradient(Operand x) {
+  return apply(op_stop_gradient, {x});
+}
+
+// Activations.
+
+Array relu(Operand x) {
+  // Not max(x, 0): at 0 the derivative is 0, as everywhere else; a NaN stays one.
+  const Composition here("relu", x.at());
+  return where(x <= 0, 0, x);
+}
+
+Array leaky_relu(Operand x, double slope) {
+  const Composition here("leaky_relu", x.at());
+  return where(x >= 0, x, x * slope);
+}
+
+Array elu(Operand x, double alpha) {
+  const Composition here("elu", x.at());
+  // The branch not taken must not overflow: its derivative would be inf * 0.
+  return where(x > 0, x, alpha * expm1(where(x > 0, 0, x)));
+}
+
+Array sigmoid(Operand x) {
+  const Composition here("sigmoid", x.at());
+  return apply(op_logistic, {x});
+}
+
+Array silu(Operand x) {
+  const Composition here("silu", x.at());
+  return x * sigmoid(x);
+}
+
+Array gelu(Operand x) {
+  const Composition here("gelu", x.at());
+  constexpr double kSqrtTwoOverPi = 0.79788456080286535588;
+  return 0.5 * x * (1 + tanh(kSqrtTwoOverPi * (x + 0.044715 * pow(x, 3))));
+}
+
+Array softplus(Operand x) {
+  const Composition here("softplus", x.at());
+  return maximum(x, 0) + log1p(exp(-abs(x)));
+}
+
+Array softmax(Operand x, Axes axes) {
+  const Composition here("softmax", x.at());
+  const Array weights = exp(x - stop_gradient(max(x, axes, true)));
+  return weights / sum(weights, axes, true);
+}
+
+Array log_softmax(Operand x, Axes axes) {
+  const Composition here("log_softmax", x.at());
+  const Array shifted = x - stop_gradient(max(x, axes, true));
+  return shifted - log(sum(exp(shifted), axes, true));
+}
+
+Array logsumexp(Operand x, Axes axes, bool keepdims) {
+  const Composition here("logsumexp", x.at());
+  const Array top = stop_gradient(max(x, axes, true));
+  const Array shift = where(isfinite(top), top, 0);  // all -inf gives -inf, not NaN
+  const Array result = log(sum(exp(x - shift), axes, true)) + shift;
+  return keepdims ? result : squeeze(result, axes.resolve("logsumexp", result.rank()));
+}
+
+}  // namespace adze
