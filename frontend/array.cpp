@@ -18,8 +18,8 @@ thread_local const Composition* current_composition = nullptr;
 const ArrayState& concrete_state(const Array& array, const char* what) {
   const ArrayState* state = ArrayAccess::state(array);
   if (!state) {
-    throw RuntimeError(
-        fmt::format("{}: this Array is empty: never assigned, moved from, or donated to a compiled function", what));
+    throw RuntimeError(fmt::format(
+        "{}: this Array is empty: never assigned, moved from, or donated to a compiled function", what));
   }
   if (!state->buffer) {
     throw RuntimeError(fmt::format("{}: a traced Array has no elements to read: {} {}", what,
@@ -31,8 +31,8 @@ const ArrayState& concrete_state(const Array& array, const char* what) {
 const ArrayState& single_element(const Array& array) {
   const ArrayState& state = concrete_state(array, "item");
   if (state.type.element_count() != 1) {
-    throw RuntimeError(fmt::format("item: {} has {} elements, not one", to_string(state.type),
-                                   state.type.element_count()));
+    throw RuntimeError(
+        fmt::format("item: {} has {} elements, not one", to_string(state.type), state.type.element_count()));
   }
   return state;
 }
@@ -45,14 +45,21 @@ auto with_element(const ArrayState& state, std::int64_t i, F&& f) {
     return f(value);
   };
   switch (state.type.dtype) {
-    case DType::kBool: return read(std::uint8_t{});
-    case DType::kI32: return read(std::int32_t{});
-    case DType::kI64: return read(std::int64_t{});
-    case DType::kU32: return read(std::uint32_t{});
-    case DType::kF32: return read(float{});
-    case DType::kF64: return read(double{});
+    case DType::kBool:
+      return read(std::uint8_t{});
+    case DType::kI32:
+      return read(std::int32_t{});
+    case DType::kI64:
+      return read(std::int64_t{});
+    case DType::kU32:
+      return read(std::uint32_t{});
+    case DType::kF32:
+      return read(float{});
+    case DType::kF64:
+      return read(double{});
     case DType::kF16:
-    case DType::kBF16: break;
+    case DType::kBF16:
+      break;
   }
   throw RuntimeError("elements of " + to_string(state.type) + " cannot be read");
 }
@@ -62,8 +69,10 @@ void print_elements(const ArrayState& state, std::size_t dim, std::int64_t index
   constexpr std::int64_t kShown = 8;
   if (dim == state.type.shape.size()) {
     out += with_element(state, index, [&](auto value) {
-      if constexpr (std::is_same_v<decltype(value), std::uint8_t>) return std::string(value ? "true" : "false");
-      else return fmt::format("{}", value);
+      if constexpr (std::is_same_v<decltype(value), std::uint8_t>)
+        return std::string(value ? "true" : "false");
+      else
+        return fmt::format("{}", value);
     });
     return;
   }
@@ -94,7 +103,8 @@ Array::Array(DType dtype, Dims shape, const void* data, std::size_t count) {
 
 const TensorType& Array::type() const {
   if (!state_) {
-    throw RuntimeError("type: this Array is empty: never assigned, moved from, or donated to a compiled function");
+    throw RuntimeError(
+        "type: this Array is empty: never assigned, moved from, or donated to a compiled function");
   }
   return state_->type;
 }
@@ -143,20 +153,28 @@ std::ostream& operator<<(std::ostream& out, const Array& array) {
 
 Array Operand::array() const {
   switch (kind_) {
-    case Kind::kArray: return *array_;
-    case Kind::kBool: return Array(integer_ != 0);
-    case Kind::kInt: return Array(static_cast<std::int32_t>(integer_));
-    case Kind::kFloat: break;
+    case Kind::kArray:
+      return *array_;
+    case Kind::kBool:
+      return Array(integer_ != 0);
+    case Kind::kInt:
+      return Array(static_cast<std::int32_t>(integer_));
+    case Kind::kFloat:
+      break;
   }
   return Array(static_cast<float>(real_));
 }
 
 TensorType Operand::type() const {
   switch (kind_) {
-    case Kind::kArray: return array_->type();
-    case Kind::kBool: return {DType::kBool, {}};
-    case Kind::kInt: return {DType::kI32, {}};
-    case Kind::kFloat: break;
+    case Kind::kArray:
+      return array_->type();
+    case Kind::kBool:
+      return {DType::kBool, {}};
+    case Kind::kInt:
+      return {DType::kI32, {}};
+    case Kind::kFloat:
+      break;
   }
   return {DType::kF32, {}};
 }

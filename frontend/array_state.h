@@ -33,8 +33,8 @@ struct ArrayAccess {
   static Array make_traced(TensorType type, std::shared_ptr<const TraceIdentity> trace, ValueId value,
                            Location location) {
     Array result;
-    result.state_ = std::make_shared<ArrayState>(
-        ArrayState{std::move(type), nullptr, std::move(trace), value, location});
+    result.state_ =
+        std::make_shared<ArrayState>(ArrayState{std::move(type), nullptr, std::move(trace), value, location});
     return result;
   }
   /// nullptr when empty.
@@ -43,6 +43,11 @@ struct ArrayAccess {
   /// No other Array refers to the same memory.
   static bool sole_owner(const Array& array) {
     return array.state_.use_count() == 1 && array.state_->buffer.use_count() == 1;
+  }
+  /// The buffer of a concrete Array, which is empty afterwards.
+  static BufferPtr take_buffer(Array& array) {
+    const std::shared_ptr<ArrayState> state = std::move(array.state_);
+    return state.use_count() == 1 ? std::move(state->buffer) : state->buffer;
   }
 };
 

@@ -65,7 +65,8 @@ void fail_bad_leaf(const FlatCall& call, const std::vector<std::string>& paths, 
   std::string message = site.names->name.empty() ? "call" : site.names->name;
   if (!state) {
     message += fmt::format(
-        ": argument {} is an empty Array: never assigned, moved from, or donated to a compiled function", paths[i]);
+        ": argument {} is an empty Array: never assigned, moved from, or donated to a compiled function",
+        paths[i]);
   } else {
     message += fmt::format(": argument {} is a traced Array used outside its trace: {} {}", paths[i],
                            to_string(state->type), describe_traced(*state));
@@ -124,21 +125,31 @@ const void* result_of(const Specialisation& specialisation) {
   return specialisation.result.get();
 }
 
+namespace {
+
+/// The memory of a moved argument, which is empty afterwards: given up if nothing else refers to it.
+Executable::Argument take(Array& array) {
+  if (!ArrayAccess::state(array)) throw RuntimeError("call: one Array is moved into two arguments");
+  const bool donated = ArrayAccess::sole_owner(array);
+  return {ArrayAccess::take_buffer(array), donated};
+}
+
+}  // namespace
+
 void run(const Specialisation& specialisation, const FlatCall& call, const std::vector<Array*>& results) {
   std::vector<Executable::Argument> arguments;
   arguments.reserve(call.leaves().size() + specialisation.captures.size());
+  // First those that stay, so that memory which is also passed as such counts as shared below.
   for (const FlatCall::Leaf& leaf : call.leaves()) {
-    // Memory that something else refers to is not the caller's to give.
-    const bool donated = leaf.donated && ArrayAccess::sole_owner(*leaf.array);
-    arguments.push_back({ArrayAccess::state(*leaf.array)->buffer, donated});
+    arguments.push_back({leaf.donated ? nullptr : ArrayAccess::state(*leaf.array)->buffer, false});
+  }
+  for (std::size_t i = 0; i < call.leaves().size(); ++i) {
+    if (call.leaves()[i].donated) arguments[i] = take(*call.leaves()[i].array);
   }
   for (const Array& capture : specialisation.captures) {
     arguments.push_back({ArrayAccess::state(capture)->buffer, false});
   }
   std::vector<BufferPtr> buffers = specialisation.executable->run(arguments);
-  for (const FlatCall::Leaf& leaf : call.leaves()) {
-    if (leaf.donated) *leaf.array = Array();
-  }
   const std::vector<TensorType>& types = specialisation.executable->result_types();
   for (std::size_t i = 0; i < buffers.size(); ++i) {
     *results[i] = ArrayAccess::make(types[i], std::move(buffers[i]));
@@ -154,7 +165,7 @@ CompileReport report(const Specialisation& specialisation) {
   }
   const Lowered& lowered = executable.lowered();
   result.kernels = lowered.groups.size();
-  result.arena_bytes = lowered.plan.arena_bytes;
+  result.arena_bytes = executable.arena_bytes();
   result.lower_bound_bytes = lowered.plan.lower_bound_bytes;
   result.graph = print(lowered.graph);
   return result;
@@ -181,13 +192,15 @@ struct BoundCall::State {
     if (bytes > 0) std::memcpy(buffer->data(), data, bytes);
     return buffer;
   }
-  static void* checked(const char* what, const std::vector<BufferPtr>& buffers, const std::vector<TensorType>& types,
-                       std::size_t count, std::size_t leaf, DType dtype) {
+  static void* checked(const char* what, const std::vector<BufferPtr>& buffers,
+                       const std::vector<TensorType>& types, std::size_t count, std::size_t leaf,
+                       DType dtype) {
     if (leaf >= count) {
       throw RuntimeError(fmt::format("{}: there is no {}, only {} Arrays", what, leaf, count));
     }
     if (types[leaf].dtype != dtype) {
-      throw RuntimeError(fmt::format("{}: {} is {}, not {}", what, leaf, to_string(types[leaf]), to_string(dtype)));
+      throw RuntimeError(
+          fmt::format("{}: {} is {}, not {}", what, leaf, to_string(types[leaf]), to_string(dtype)));
     }
     return buffers[leaf]->data();
   }
@@ -198,7 +211,8 @@ BoundCall::BoundCall(const Specialisation& specialisation, const FlatCall& call)
   State& state = *state_;
   state.executable = specialisation.executable;
   state.entry = state.executable->entry();
-  if (!state.entry) throw RuntimeError("bind: the interpreter has no machine code to bind; compile for the CPU");
+  if (!state.entry)
+    throw RuntimeError("bind: the interpreter has no machine code to bind; compile for the CPU");
   state.leaf_count = call.leaves().size();
   const auto copy_array = [](const Array& array) {
     const ArrayState& source = *ArrayAccess::state(array);
@@ -209,11 +223,10 @@ BoundCall::BoundCall(const Specialisation& specialisation, const FlatCall& call)
   for (const TensorType& type : state.executable->result_types()) {
     state.outputs.push_back(Buffer::allocate(static_cast<std::size_t>(type.byte_size())));
   }
-  const MemoryPlan& plan = state.executable->lowered().plan;
-  for (const ConstantRef& constant : plan.constants) {
+  for (const ConstantRef& constant : state.executable->lowered().program.constants) {
     state.constants.push_back(State::copy(constant->bytes(), constant->byte_size()));
   }
-  state.arena = Buffer::allocate(static_cast<std::size_t>(plan.arena_bytes));
+  state.arena = Buffer::allocate(static_cast<std::size_t>(state.executable->arena_bytes()));
   for (const auto* list : {&state.inputs, &state.outputs, &state.constants}) {
     for (const BufferPtr& buffer : *list) state.pointers.push_back(buffer->data());
   }
@@ -228,13 +241,13 @@ void BoundCall::run() noexcept {
 }
 
 void* BoundCall::input(std::size_t leaf, DType dtype) const {
-  return State::checked("input", state_->inputs, state_->executable->parameter_types(), state_->leaf_count, leaf,
-                        dtype);
+  return State::checked("input", state_->inputs, state_->executable->parameter_types(), state_->leaf_count,
+                        leaf, dtype);
 }
 
 const void* BoundCall::output(std::size_t leaf, DType dtype) const {
-  return State::checked("output", state_->outputs, state_->executable->result_types(), state_->outputs.size(), leaf,
-                        dtype);
+  return State::checked("output", state_->outputs, state_->executable->result_types(), state_->outputs.size(),
+                        leaf, dtype);
 }
 
 std::size_t BoundCall::input_size(std::size_t leaf) const {

@@ -21,7 +21,8 @@ class OpCache {
  public:
   using Program = std::shared_ptr<const Executable>;
 
-  Program find_or_build(OperandForm form, const OpDef& op, std::span<const Array> operands, const Attrs& attrs) {
+  Program find_or_build(OperandForm form, const OpDef& op, std::span<const Array> operands,
+                        const Attrs& attrs) {
     const DeviceKind device = device_kind(current_device());
     std::uint64_t key = hash_int(reinterpret_cast<std::uintptr_t>(&op),
                                  static_cast<std::uint64_t>(form) * 2 + static_cast<std::uint64_t>(device));
@@ -73,8 +74,10 @@ class OpCache {
     std::vector<ValueId> operands;
     for (const TensorType& type : entry.types) operands.push_back(builder.parameter(type));
     std::vector<ValueId> results;
-    if (entry.form == OperandForm::kPlain) results = builder.emit_multi(*entry.op, operands, entry.attrs);
-    else results = {emit_form(builder, entry.form, *entry.op, operands, entry.attrs)};
+    if (entry.form == OperandForm::kPlain)
+      results = builder.emit_multi(*entry.op, operands, entry.attrs);
+    else
+      results = {emit_form(builder, entry.form, *entry.op, operands, entry.attrs)};
     const Graph graph = builder.finish(std::move(results));
     CompileContext context = make_context();
     context.dump.clear();  // dumps and timings are of compiled functions, not of every op on the way
@@ -114,10 +117,14 @@ std::vector<Array> run_graph(const Graph& graph, const std::vector<Array>& argum
     operands.clear();
     for (const ValueId operand : node.operands) operands.push_back(values[operand.index]);
     std::vector<Array> results;
-    if (node.op == &op_constant) results = {to_array(*node.attrs.get<ConstantRef>("value"))};
-    else if (node.op == &op_reshape) results = {view(operands[0], graph.type(node.result).shape)};
-    else results = run_eagerly(OperandForm::kPlain, *node.op, operands, node.attrs);
-    for (std::uint32_t k = 0; k < node.result_count; ++k) values[node.result_at(k).index] = std::move(results[k]);
+    if (node.op == &op_constant)
+      results = {to_array(*node.attrs.get<ConstantRef>("value"))};
+    else if (node.op == &op_reshape)
+      results = {view(operands[0], graph.type(node.result).shape)};
+    else
+      results = run_eagerly(OperandForm::kPlain, *node.op, operands, node.attrs);
+    for (std::uint32_t k = 0; k < node.result_count; ++k)
+      values[node.result_at(k).index] = std::move(results[k]);
     for (const ValueId operand : node.operands) {
       if (last_use[operand.index] == n) values[operand.index] = Array();
     }
@@ -150,7 +157,8 @@ std::vector<Array> evaluate(const Graph& graph, const std::vector<Array>& argume
   std::vector<ValueId> values;
   for (const Array& argument : arguments) values.push_back(resolve(*trace, argument, "call", "an argument"));
   std::vector<Array> results;
-  for (const ValueId value : inline_graph(trace->builder, graph, values)) results.push_back(wrap(*trace, value));
+  for (const ValueId value : inline_graph(trace->builder, graph, values))
+    results.push_back(wrap(*trace, value));
   return results;
 }
 

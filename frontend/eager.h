@@ -6,7 +6,8 @@
 #include "adze/compile.h"
 #include "emit.h"
 
-/// Eager mode: runs one op on concrete Arrays. Each (op, attributes, operand types) is compiled once and kept.
+/// Eager mode: runs one op on concrete Arrays. Each (op, attributes, operand types) is compiled once and
+/// kept.
 namespace adze::detail {
 
 /// How the operands become the op's: as they are, or converted and broadcast as `apply_numpy` says.

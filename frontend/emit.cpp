@@ -15,14 +15,20 @@ namespace {
 /// Order of promotion within a kind.
 int rank_of(DType dtype) {
   switch (dtype) {
-    case DType::kBool: return 0;
+    case DType::kBool:
+      return 0;
     case DType::kI32:
-    case DType::kU32: return 1;
-    case DType::kI64: return 2;
+    case DType::kU32:
+      return 1;
+    case DType::kI64:
+      return 2;
     case DType::kF16:
-    case DType::kBF16: return 3;
-    case DType::kF32: return 4;
-    case DType::kF64: return 5;
+    case DType::kBF16:
+      return 3;
+    case DType::kF32:
+      return 4;
+    case DType::kF64:
+      return 5;
   }
   return 0;
 }
@@ -43,8 +49,10 @@ Location place_of(std::span<const Operand> operands) {
 template <class T>
 Literal scalar_literal(DType dtype, T value) {
   Literal literal(TensorType{dtype, {}});
-  if constexpr (std::is_floating_point_v<T>) literal.set_double(0, value);
-  else literal.set_int(0, value);
+  if constexpr (std::is_floating_point_v<T>)
+    literal.set_double(0, value);
+  else
+    literal.set_int(0, value);
   return literal;
 }
 
@@ -74,17 +82,19 @@ Array apply_form(OperandForm form, const OpDef& op, std::span<const Operand> ope
   std::vector<Array> arrays;
   arrays.reserve(operands.size());
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    arrays.push_back(operands[i].is_scalar() ? scalar_array(operands[i], scalar_dtype(i)) : *operands[i].pointer());
+    arrays.push_back(operands[i].is_scalar() ? scalar_array(operands[i], scalar_dtype(i))
+                                             : *operands[i].pointer());
     const ArrayState* state = ArrayAccess::state(arrays.back());
     if (!state) {
       throw RuntimeError(fmt::format(
-          "{}: {} is an empty Array: never assigned, moved from, or donated to a compiled function{}", op.name,
-          operand_name(op, i), at.known() ? "\n  at " + to_string(at) : ""));
+          "{}: {} is an empty Array: never assigned, moved from, or donated to a compiled function{}",
+          op.name, operand_name(op, i), at.known() ? "\n  at " + to_string(at) : ""));
     }
     if (!state->buffer) {
-      throw RuntimeError(fmt::format(
-          "{}: {} is a traced Array used outside its trace: {} {}\n  return it from the traced function instead",
-          op.name, operand_name(op, i), to_string(state->type), describe_traced(*state)));
+      throw RuntimeError(
+          fmt::format("{}: {} is a traced Array used outside its trace: {} {}\n  return it from the traced "
+                      "function instead",
+                      op.name, operand_name(op, i), to_string(state->type), describe_traced(*state)));
     }
   }
   try {
@@ -94,8 +104,8 @@ Array apply_form(OperandForm form, const OpDef& op, std::span<const Operand> ope
   }
 }
 
-[[noreturn]] void fail_broadcast(const GraphBuilder& builder, const OpDef& op, std::span<const ValueId> operands,
-                                 const TypeError& error) {
+[[noreturn]] void fail_broadcast(const GraphBuilder& builder, const OpDef& op,
+                                 std::span<const ValueId> operands, const TypeError& error) {
   std::string message = error.what();
   for (std::size_t i = 0; i < operands.size(); ++i) {
     message += fmt::format("\n  {} {}", operand_name(op, i), describe(builder.graph(), operands[i]));
@@ -141,8 +151,7 @@ Dims broadcast_shapes(std::string_view what, const TensorType& a, const TensorTy
     if (size == 1) {
       size = shorter.shape[i];
     } else if (shorter.shape[i] != 1 && shorter.shape[i] != size) {
-      throw TypeError(
-          fmt::format("{}: shapes {} and {} do not broadcast", what, to_string(a), to_string(b)));
+      throw TypeError(fmt::format("{}: shapes {} and {} do not broadcast", what, to_string(a), to_string(b)));
     }
   }
   return shape;
@@ -156,12 +165,14 @@ ValueId emit_form(GraphBuilder& builder, OperandForm form, const OpDef& op, std:
     TensorType whole = builder.type(operands[0]);
     try {
       for (std::size_t i = 1; i < operands.size(); ++i) {
-        whole = {builder.type(operands[i]).dtype, broadcast_shapes(op.name, whole, builder.type(operands[i]))};
+        whole = {builder.type(operands[i]).dtype,
+                 broadcast_shapes(op.name, whole, builder.type(operands[i]))};
       }
     } catch (const TypeError& error) {
       fail_broadcast(builder, op, operands, error);
     }
-    for (std::size_t i = first; i < operands.size(); ++i) dtype = promote(dtype, builder.type(operands[i]).dtype);
+    for (std::size_t i = first; i < operands.size(); ++i)
+      dtype = promote(dtype, builder.type(operands[i]).dtype);
     for (std::size_t i = 0; i < operands.size(); ++i) {
       if (i >= first && builder.type(operands[i]).dtype != dtype) {
         operands[i] = builder.emit(op_convert, {operands[i]}, {{"dtype", dtype}});
@@ -172,7 +183,8 @@ ValueId emit_form(GraphBuilder& builder, OperandForm form, const OpDef& op, std:
       for (std::size_t d = whole.shape.size() - shape.size(); d < whole.shape.size(); ++d) {
         dims.push_back(static_cast<std::int64_t>(d));
       }
-      operands[i] = builder.emit(op_broadcast_in_dim, {operands[i]}, {{"shape", whole.shape}, {"dims", dims}});
+      operands[i] =
+          builder.emit(op_broadcast_in_dim, {operands[i]}, {{"shape", whole.shape}, {"dims", dims}});
     }
   }
   return builder.emit(op, std::move(operands), std::move(attrs));

@@ -11,7 +11,8 @@
 /// How the functions of ops.h apply one op; only frontend/*.cpp includes this.
 namespace adze::detail {
 
-/// Records the op in the trace in progress, or runs it at once. A scalar operand becomes an Array of its own dtype.
+/// Records the op in the trace in progress, or runs it at once. A scalar operand becomes an Array of its own
+/// dtype.
 Array apply(const OpDef& op, std::span<const Operand> operands, Attrs attrs = {});
 inline Array apply(const OpDef& op, std::initializer_list<Operand> operands, Attrs attrs = {}) {
   return apply(op, std::span(operands.begin(), operands.size()), std::move(attrs));

@@ -23,7 +23,8 @@ Array softmax_cross_entropy(Operand logits, Operand labels) {
   const Composition here("softmax_cross_entropy", logits.at());
   const TensorType type = logits.type(), label_type = labels.type();
   if (type.shape.empty()) {
-    adze::detail::fail(logits, "softmax_cross_entropy: logits need a last axis of classes, got " + to_string(type));
+    adze::detail::fail(logits,
+                       "softmax_cross_entropy: logits need a last axis of classes, got " + to_string(type));
   }
   const Array log_p = log_softmax(logits, -1);
   if (is_integer(label_type.dtype)) {

@@ -38,14 +38,16 @@ Array reduce(const char* name, const OpDef& op, Operand x, const Axes& axes, boo
   return keepdims ? reshape(result, with_ones(type.shape, list)) : result;
 }
 
-Array arg_reduce(const char* name, const OpDef& op, Operand x, std::optional<std::int64_t> axis, bool keepdims) {
+Array arg_reduce(const char* name, const OpDef& op, Operand x, std::optional<std::int64_t> axis,
+                 bool keepdims) {
   const Composition here(name, x.at());
   const TensorType type = x.type();
   if (!axis) {
     const Array index = apply(op, {ravel(x)}, {{"axis", std::int64_t{0}}});
     return keepdims ? reshape(index, Dims(type.shape.size(), 1)) : index;
   }
-  const std::int64_t resolved = detail::checked(x, [&] { return detail::resolve_axis(name, *axis, type.rank()); });
+  const std::int64_t resolved =
+      detail::checked(x, [&] { return detail::resolve_axis(name, *axis, type.rank()); });
   const Array index = apply(op, {x}, {{"axis", resolved}});
   return keepdims ? reshape(index, with_ones(type.shape, {resolved})) : index;
 }
@@ -147,7 +149,8 @@ Array broadcast_batch(Operand x, Dims batch) {
 Array matmul(Operand a, Operand b) {
   const TensorType lhs = a.type(), rhs = b.type();
   if (lhs.shape.empty() || rhs.shape.empty()) {
-    detail::fail(a, fmt::format("matmul: needs operands of rank 1 or more, got {} and {}", to_string(lhs), to_string(rhs)));
+    detail::fail(a, fmt::format("matmul: needs operands of rank 1 or more, got {} and {}", to_string(lhs),
+                                to_string(rhs)));
   }
   const std::int64_t last = lhs.rank() - 1;
   const std::int64_t inner = rhs.rank() == 1 ? 0 : rhs.rank() - 2;
@@ -156,11 +159,13 @@ Array matmul(Operand a, Operand b) {
   const Composition here("matmul", a.at());
   const TensorType lhs_batch{lhs.dtype, Dims(lhs.shape.begin(), lhs.shape.end() - 2)};
   const TensorType rhs_batch{rhs.dtype, Dims(rhs.shape.begin(), rhs.shape.end() - 2)};
-  const Dims batch = detail::checked(a, [&] { return detail::broadcast_shapes("matmul", lhs_batch, rhs_batch); });
+  const Dims batch =
+      detail::checked(a, [&] { return detail::broadcast_shapes("matmul", lhs_batch, rhs_batch); });
   Dims axes;
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(batch.size()); ++i) axes.push_back(i);
   const std::int64_t rank = static_cast<std::int64_t>(batch.size()) + 2;
-  return dot_general(broadcast_batch(a, batch), broadcast_batch(b, batch), {{rank - 1}, {rank - 2}, axes, axes});
+  return dot_general(broadcast_batch(a, batch), broadcast_batch(b, batch),
+                     {{rank - 1}, {rank - 2}, axes, axes});
 }
 
 Array dot(Operand a, Operand b) {

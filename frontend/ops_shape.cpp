@@ -41,7 +41,8 @@ Array ones(Dims shape, DType dtype, Location at) {
 }
 Array full(Dims shape, Operand value, std::optional<DType> dtype) {
   const Composition here("full", value.at());
-  if (value.is_scalar()) return fill({dtype.value_or(value.type().dtype), std::move(shape)}, value.real(), value.at());
+  if (value.is_scalar())
+    return fill({dtype.value_or(value.type().dtype), std::move(shape)}, value.real(), value.at());
   return broadcast_to(dtype ? astype(value, *dtype) : value.array(), std::move(shape));
 }
 Array zeros_like(Operand x) {
@@ -54,7 +55,8 @@ Array ones_like(Operand x) {
 Array iota(Dims shape, std::int64_t axis, DType dtype, Location at) {
   const std::int64_t rank = static_cast<std::int64_t>(shape.size());
   return apply_nullary(
-      op_iota, {{"dtype", dtype}, {"shape", std::move(shape)}, {"dimension", resolve_axis("iota", axis, rank)}}, at);
+      op_iota,
+      {{"dtype", dtype}, {"shape", std::move(shape)}, {"dimension", resolve_axis("iota", axis, rank)}}, at);
 }
 
 Array arange(std::int64_t stop, DType dtype, Location at) {
@@ -195,10 +197,12 @@ Array broadcast_in_dim(Operand x, Dims shape, Dims dims) {
 Array broadcast_to(Operand x, Dims shape) {
   const TensorType type = x.type();
   if (type.shape == shape) return x.array();
-  const Dims common =
-      checked(x, [&] { return detail::broadcast_shapes("broadcast_to", type, TensorType{type.dtype, shape}); });
+  const Dims common = checked(x, [&] {
+    return detail::broadcast_shapes("broadcast_to", type, TensorType{type.dtype, shape});
+  });
   if (common != shape) {
-    detail::fail(x, fmt::format("broadcast_to: {} does not broadcast to {}", to_string(type), to_string(shape)));
+    detail::fail(x,
+                 fmt::format("broadcast_to: {} does not broadcast to {}", to_string(type), to_string(shape)));
   }
   Dims dims(type.shape.size());
   std::iota(dims.begin(), dims.end(), static_cast<std::int64_t>(shape.size() - type.shape.size()));
@@ -250,7 +254,9 @@ Array slice_axis(Operand x, std::int64_t axis, std::int64_t start, std::optional
   const TensorType type = x.type();
   const std::size_t d = at_index(checked(x, [&] { return resolve_axis("slice_axis", axis, type.rank()); }));
   const std::int64_t size = type.shape[d];
-  const auto from_end = [&](std::int64_t i) { return std::clamp<std::int64_t>(i < 0 ? i + size : i, 0, size); };
+  const auto from_end = [&](std::int64_t i) {
+    return std::clamp<std::int64_t>(i < 0 ? i + size : i, 0, size);
+  };
   Dims first(type.shape.size(), 0), limit = type.shape, strides(type.shape.size(), 1);
   first[d] = from_end(start);
   limit[d] = std::max(first[d], stop ? from_end(*stop) : size);
@@ -264,7 +270,8 @@ Array index(Operand x, std::int64_t i, std::int64_t axis) {
   const std::int64_t dimension = checked(x, [&] { return resolve_axis("index", axis, type.rank()); });
   const std::int64_t size = type.shape[at_index(dimension)];
   if (i < -size || i >= size) {
-    detail::fail(x, fmt::format("index: {} is out of range for axis {} of {}", i, dimension, to_string(type)));
+    detail::fail(x,
+                 fmt::format("index: {} is out of range for axis {} of {}", i, dimension, to_string(type)));
   }
   const std::int64_t start = i < 0 ? i + size : i;
   return squeeze(slice_axis(x, dimension, start, start + 1), dimension);

@@ -45,10 +45,11 @@ Array to_array(Key key) {
 
 Key read_key(const char* what, const Array& key) {
   if (adze::detail::tracing() || key.traced()) {
-    throw RuntimeError(fmt::format(
-        "random::{}: keys and random numbers are made on the host, not inside a traced function; draw before and "
-        "pass them in",
-        what));
+    throw RuntimeError(
+        fmt::format("random::{}: keys and random numbers are made on the host, not inside a traced function; "
+                    "draw before and "
+                    "pass them in",
+                    what));
   }
   if (key.type() != TensorType{DType::kU32, {2}}) {
     throw TypeError(fmt::format("random::{}: a key is u32[2], got {}", what, to_string(key.type())));
@@ -100,7 +101,8 @@ double polynomial(const std::array<double, N>& coefficients, double x) {
   return sum;
 }
 
-/// Natural logarithm by basic operations alone, so that it is the same on every machine (after fdlibm's e_log.c).
+/// Natural logarithm by basic operations alone, so that it is the same on every machine (after fdlibm's
+/// e_log.c).
 double portable_log(double x) {
   int exponent = 0;
   double mantissa = std::frexp(x, &exponent);
@@ -123,9 +125,9 @@ double portable_log(double x) {
 /// sqrt(2) erf_inv(u) for u in (-1, 1): the normal quantile at (1 + u) / 2.
 /// Wichura, "Algorithm AS 241: the percentage points of the normal distribution", 1988 (PPND16).
 double normal_quantile(double u) {
-  constexpr std::array kCentralTop{3.3871328727963666080e0,  1.3314166789178437745e+2, 1.9715909503065514427e+3,
-                                   1.3731693765509461125e+4, 4.5921953931549871457e+4, 6.7265770927008700853e+4,
-                                   3.3430575583588128105e+4, 2.5090809287301226727e+3};
+  constexpr std::array kCentralTop{
+      3.3871328727963666080e0,  1.3314166789178437745e+2, 1.9715909503065514427e+3, 1.3731693765509461125e+4,
+      4.5921953931549871457e+4, 6.7265770927008700853e+4, 3.3430575583588128105e+4, 2.5090809287301226727e+3};
   constexpr std::array kCentralBottom{1.0,
                                       4.2313330701600911252e+1,
                                       6.8718700749205790830e+2,
@@ -134,8 +136,9 @@ double normal_quantile(double u) {
                                       3.9307895800092710610e+4,
                                       2.8729085735721942674e+4,
                                       5.2264952788528545610e+3};
-  constexpr std::array kMiddleTop{1.42343711074968357734e0,  4.63033784615654529590e0,  5.76949722146069140550e0,
-                                  3.64784832476320460504e0,  1.27045825245236838258e0,  2.41780725177450611770e-1,
+  constexpr std::array kMiddleTop{1.42343711074968357734e0,  4.63033784615654529590e0,
+                                  5.76949722146069140550e0,  3.64784832476320460504e0,
+                                  1.27045825245236838258e0,  2.41780725177450611770e-1,
                                   2.27238449892691845833e-2, 7.74545014278341407640e-4};
   constexpr std::array kMiddleBottom{1.0,
                                      2.05319162663775882187e0,
@@ -145,8 +148,9 @@ double normal_quantile(double u) {
                                      1.51986665636164571966e-2,
                                      5.47593808499534494600e-4,
                                      1.05075007164441684324e-9};
-  constexpr std::array kTailTop{6.65790464350110377720e0,  5.46378491116411436990e0,  1.78482653991729133580e0,
-                                2.96560571828504891230e-1, 2.65321895265761230930e-2, 1.24266094738807843860e-3,
+  constexpr std::array kTailTop{6.65790464350110377720e0,  5.46378491116411436990e0,
+                                1.78482653991729133580e0,  2.96560571828504891230e-1,
+                                2.65321895265761230930e-2, 1.24266094738807843860e-3,
                                 2.71155556874348757815e-5, 2.01033439929228813265e-7};
   constexpr std::array kTailBottom{1.0,
                                    5.99832206555887937690e-1,
@@ -179,7 +183,8 @@ Array key(std::uint64_t seed) {
 
 void detail::split_into(const Array& key, Array* keys, std::size_t n) {
   const Key from = read_key("split", key);
-  for (std::size_t i = 0; i < n; ++i) keys[i] = to_array(threefry2x32(from, counter_at(static_cast<std::int64_t>(i))));
+  for (std::size_t i = 0; i < n; ++i)
+    keys[i] = to_array(threefry2x32(from, counter_at(static_cast<std::int64_t>(i))));
 }
 
 std::vector<Array> split(const Array& key, std::size_t n) {
@@ -201,10 +206,12 @@ Array uniform(const Array& key, Dims shape, double low, double high, DType dtype
   const Key from = read_key("uniform", key);
   if (dtype == DType::kF32) {
     const auto least = static_cast<float>(low), most = static_cast<float>(high);
-    return generate<float>(std::move(shape), [&](std::int64_t i) { return scale(unit_float(from, i), least, most); });
+    return generate<float>(std::move(shape),
+                           [&](std::int64_t i) { return scale(unit_float(from, i), least, most); });
   }
   if (dtype != DType::kF64) fail_dtype("uniform", dtype);
-  return generate<double>(std::move(shape), [&](std::int64_t i) { return scale(unit_double(from, i), low, high); });
+  return generate<double>(std::move(shape),
+                          [&](std::int64_t i) { return scale(unit_double(from, i), low, high); });
 }
 
 Array normal(const Array& key, Dims shape, DType dtype) {
@@ -218,8 +225,9 @@ Array normal(const Array& key, Dims shape, DType dtype) {
   }
   if (dtype != DType::kF64) fail_dtype("normal", dtype);
   const double low = std::nextafter(-1.0, 0.0);
-  return generate<double>(std::move(shape),
-                          [&](std::int64_t i) { return normal_quantile(scale(unit_double(from, i), low, 1.0)); });
+  return generate<double>(std::move(shape), [&](std::int64_t i) {
+    return normal_quantile(scale(unit_double(from, i), low, 1.0));
+  });
 }
 
 Array bernoulli(const Array& key, double p, Dims shape) {
@@ -263,7 +271,8 @@ Array permutation(const Array& key, std::int64_t n) {
     for (std::size_t i = 0; i < order.size(); ++i) {
       keyed.emplace_back(bits_at(draw, static_cast<std::int64_t>(i)), order[i]);
     }
-    std::stable_sort(keyed.begin(), keyed.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::stable_sort(keyed.begin(), keyed.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = keyed[i].second;
   }
   return Array(order, {n});

@@ -14,7 +14,8 @@ thread_local TraceState* innermost = nullptr;
 std::string function_name(const CallSite& site) {
   if (!site.names->name.empty()) return site.names->name;
   std::string name = "the function of " + std::string(site.transform);
-  if (site.wrapped.known() && !(site.wrapped.line == site.called.line && site.wrapped.file == site.called.file)) {
+  if (site.wrapped.known() &&
+      !(site.wrapped.line == site.called.line && site.wrapped.file == site.called.file)) {
     name += " at " + to_string(site.wrapped);
   }
   return name;
@@ -40,8 +41,8 @@ TraceState* owner(TraceState* trace, const ArrayState& state) {
 
 [[noreturn]] void fail_escaped(const ArrayState& state, const std::string& what, const std::string& name) {
   throw RuntimeError(fmt::format(
-      "{}: {} is a traced Array used outside its trace: {} {}\n  return it from the traced function instead", what,
-      name, to_string(state.type), describe_traced(state)));
+      "{}: {} is a traced Array used outside its trace: {} {}\n  return it from the traced function instead",
+      what, name, to_string(state.type), describe_traced(state)));
 }
 
 /// An op graph's name: an identifier.
@@ -67,8 +68,9 @@ bool tracing() {
 ValueId resolve(TraceState& trace, const Array& array, const char* what, const std::string& name) {
   const ArrayState* state = ArrayAccess::state(array);
   if (!state) {
-    throw RuntimeError(fmt::format(
-        "{}: {} is an empty Array: never assigned, moved from, or donated to a compiled function", what, name));
+    throw RuntimeError(
+        fmt::format("{}: {} is an empty Array: never assigned, moved from, or donated to a compiled function",
+                    what, name));
   }
   if (state->trace == trace.identity && !state->buffer) return state->value;
   if (const auto found = trace.known.find(state); found != trace.known.end()) return found->second;
@@ -135,7 +137,8 @@ TracedGraph Tracer::finish(const std::vector<Array*>& results) {
   ADZE_CHECK(innermost == state_.get(), "traces must end in the reverse order of their beginnings");
   std::vector<ValueId> values;
   for (std::size_t i = 0; i < results.size(); ++i) {
-    values.push_back(resolve(*state_, *results[i], state_->identity->name.c_str(), fmt::format("result {}", i)));
+    values.push_back(
+        resolve(*state_, *results[i], state_->identity->name.c_str(), fmt::format("result {}", i)));
     *results[i] = Array();
   }
   TracedGraph traced;

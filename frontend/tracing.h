@@ -28,9 +28,9 @@ struct TraceState {
 /// The innermost trace of this thread, nullptr outside of any.
 TraceState* current_trace();
 
-/// The value that stands for `array` in the innermost trace: its own; a constant (one element); or a parameter
-/// added for it (captured). RuntimeError for an empty Array and one whose trace has ended; `what` and `name` say
-/// which operand ("add", "lhs").
+/// The value that stands for `array` in the innermost trace: its own; a constant (one element); or a
+/// parameter added for it (captured). RuntimeError for an empty Array and one whose trace has ended; `what`
+/// and `name` say which operand ("add", "lhs").
 ValueId resolve(TraceState& trace, const Array& array, const char* what, const std::string& name);
 
 /// An Array for a value of the trace.

@@ -10,7 +10,8 @@ namespace adze::detail {
 namespace {
 
 /// The leaves, then the captures: what the parameters of a traced graph stand for.
-std::vector<Array> all_arguments(const std::vector<const Array*>& leaves, const std::vector<Array>& captures) {
+std::vector<Array> all_arguments(const std::vector<const Array*>& leaves,
+                                 const std::vector<Array>& captures) {
   std::vector<Array> arguments;
   for (const Array* leaf : leaves) arguments.push_back(*leaf);
   arguments.insert(arguments.end(), captures.begin(), captures.end());

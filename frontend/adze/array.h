@@ -40,17 +40,17 @@ constexpr auto to_element(T value) {
 }
 }  // namespace detail
 
-/// A tensor: a value handle, cheap to copy. Outside a trace it is a buffer in memory, inside one (while `compile`,
-/// `grad`, ... run your function) a value of the graph under construction, whose shape and dtype are known but
-/// whose elements are not. The elements never change once made.
+/// A tensor: a value handle, cheap to copy. Outside a trace it is a buffer in memory, inside one (while
+/// `compile`, `grad`, ... run your function) a value of the graph under construction, whose shape and dtype
+/// are known but whose elements are not. The elements never change once made.
 ///
-/// A default-constructed Array, one that was moved from, and one whose memory was donated to a compiled function
-/// is empty: every use but assignment throws RuntimeError.
+/// A default-constructed Array, one that was moved from, and one whose memory was donated to a compiled
+/// function is empty: every use but assignment throws RuntimeError.
 class Array {
  public:
   Array() = default;
-  /// Rank 0. float gives f32, double f64, bool bool, int i32. (In mixed arithmetic a plain C++ scalar adopts the
-  /// dtype of the other operand instead: see Operand.)
+  /// Rank 0. float gives f32, double f64, bool bool, int i32. (In mixed arithmetic a plain C++ scalar adopts
+  /// the dtype of the other operand instead: see Operand.)
   template <detail::Arithmetic T>
   Array(T value) {  // NOLINT: implicit on purpose
     const auto element = detail::to_element(value);
@@ -61,8 +61,8 @@ class Array {
   Array(std::span<const T> data, Dims shape)
       : Array(dtype_of<T>(), std::move(shape), data.data(), data.size()) {}
   template <class T>
-    requires(!std::is_same_v<T, bool>)
-  Array(const std::vector<T>& data, Dims shape) : Array(std::span<const T>(data), std::move(shape)) {}
+  requires(!std::is_same_v<T, bool>) Array(const std::vector<T>& data, Dims shape)
+      : Array(std::span<const T>(data), std::move(shape)) {}
   template <class T>
   Array(std::initializer_list<T> data, Dims shape)
       : Array(std::span<const T>(data.begin(), data.size()), std::move(shape)) {}
@@ -78,9 +78,12 @@ class Array {
   /// The only element, converted to T. RuntimeError when there are more, or when traced.
   template <detail::Arithmetic T>
   T item() const {
-    if constexpr (std::is_floating_point_v<T>) return static_cast<T>(item_as_double());
-    else if constexpr (std::is_same_v<T, bool>) return item_as_double() != 0;
-    else return static_cast<T>(item_as_int());
+    if constexpr (std::is_floating_point_v<T>)
+      return static_cast<T>(item_as_double());
+    else if constexpr (std::is_same_v<T, bool>)
+      return item_as_double() != 0;
+    else
+      return static_cast<T>(item_as_int());
   }
   /// The elements, row-major; valid as long as some copy of this Array lives. T must be the dtype's C++ type.
   /// RuntimeError when it is not, or when traced.
@@ -104,24 +107,30 @@ class Array {
   std::shared_ptr<detail::ArrayState> state_;
 };
 
-/// "f32[2,2] [[1, 2], [3, 4]]"; long ones are shortened; a traced Array prints its type and place in the graph.
+/// "f32[2,2] [[1, 2], [3, 4]]"; long ones are shortened; a traced Array prints its type and place in the
+/// graph.
 std::string to_string(const Array& array);
 std::ostream& operator<<(std::ostream& out, const Array& array);
 
-/// An argument of an op: an Array, or a C++ scalar that adopts the dtype of the other operands (an integer scalar
-/// any dtype, a floating one the float dtype, f32 where the others are integers). Carries the caller's file and
-/// line, which is why ops take it by implicit conversion. Not to be kept: it refers to the Array.
+/// An argument of an op: an Array, or a C++ scalar that adopts the dtype of the other operands (an integer
+/// scalar any dtype, a floating one the float dtype, f32 where the others are integers). Carries the caller's
+/// file and line, which is why ops take it by implicit conversion. Not to be kept: it refers to the Array.
 class Operand {
  public:
   Operand(const Array& array, Location at = Location::current())  // NOLINT: implicit on purpose
       : array_(&array), at_(at) {}
   template <detail::Arithmetic T>
   Operand(T value, Location at = Location::current()) : at_(at) {  // NOLINT: implicit on purpose
-    if constexpr (std::is_same_v<T, bool>) kind_ = Kind::kBool;
-    else if constexpr (std::is_integral_v<T>) kind_ = Kind::kInt;
-    else kind_ = Kind::kFloat;
-    if constexpr (std::is_floating_point_v<T>) real_ = static_cast<double>(value);
-    else integer_ = static_cast<std::int64_t>(value);
+    if constexpr (std::is_same_v<T, bool>)
+      kind_ = Kind::kBool;
+    else if constexpr (std::is_integral_v<T>)
+      kind_ = Kind::kInt;
+    else
+      kind_ = Kind::kFloat;
+    if constexpr (std::is_floating_point_v<T>)
+      real_ = static_cast<double>(value);
+    else
+      integer_ = static_cast<std::int64_t>(value);
   }
 
   enum class Kind : std::uint8_t { kArray, kBool, kInt, kFloat };
@@ -147,8 +156,9 @@ class Operand {
   Location at_;
 };
 
-/// While alive, ops on this thread carry `label` ("relu") and the place `at` instead of their own: what a function
-/// made of ops opens with, so that errors and dumps name it and its caller's line. The outermost one counts.
+/// While alive, ops on this thread carry `label` ("relu") and the place `at` instead of their own: what a
+/// function made of ops opens with, so that errors and dumps name it and its caller's line. The outermost one
+/// counts.
 class Composition {
  public:
   Composition(const char* label, Location at);

@@ -24,8 +24,8 @@ enum class Device : std::uint8_t {
   kInterpreter,  ///< the reference meaning, op by op: slow, for comparison
 };
 
-/// While alive, ops on this thread that run outside a trace, and functions compiled without a device of their own,
-/// use this device. Kept for tests and comparisons; the default is kCpu.
+/// While alive, ops on this thread that run outside a trace, and functions compiled without a device of their
+/// own, use this device. Kept for tests and comparisons; the default is kCpu.
 class DeviceScope {
  public:
   explicit DeviceScope(Device device);
@@ -131,7 +131,8 @@ class CompileCache {
 
 const void* result_of(const Specialisation& specialisation);
 void run(const Specialisation& specialisation, const FlatCall& call, const std::vector<Array*>& results);
-[[noreturn]] void fail_bad_leaf(const FlatCall& call, const std::vector<std::string>& paths, const CallSite& site);
+[[noreturn]] void fail_bad_leaf(const FlatCall& call, const std::vector<std::string>& paths,
+                                const CallSite& site);
 CompileReport report(const Specialisation& specialisation);
 std::shared_ptr<const Executable> executable(const Specialisation& specialisation);
 
@@ -162,8 +163,8 @@ class BoundCall {
 
 }  // namespace detail
 
-/// A compiled function on fixed buffers of its own: for control loops, audio, robots. A call does not allocate, lock,
-/// hash or enter the system. Not for use by several threads at once.
+/// A compiled function on fixed buffers of its own: for control loops, audio, robots. A call does not
+/// allocate, lock, hash or enter the system. Not for use by several threads at once.
 template <class Result>
 class BoundFunction {
  public:
@@ -171,8 +172,8 @@ class BoundFunction {
 
   /// Reads the inputs, writes the outputs.
   void operator()() noexcept { call_.run(); }
-  /// The elements of the i-th Array of the arguments, to be written before a call. T must be its element type, i in
-  /// range (RuntimeError).
+  /// The elements of the i-th Array of the arguments, to be written before a call. T must be its element
+  /// type, i in range (RuntimeError).
   template <class T>
   std::span<T> input(std::size_t i) {
     return {static_cast<T*>(call_.input(i, dtype_of<T>())), call_.input_size(i)};
@@ -272,10 +273,11 @@ class CompiledFunction : public detail::Callable<CompiledFunction<F>> {
   std::shared_ptr<detail::CompileCache> cache_;
 };
 
-/// Makes f one native program for each combination of argument types, shapes, dtypes and static values, compiled at
-/// the first call with it. f may not depend on anything that changes but its arguments: Arrays it captures are read
-/// when it is traced (those of one element become constants of the program). Inside a trace the compiled function
-/// is part of what is traced, so `grad(compile(f))` and `compile(grad(compile(f)))` work.
+/// Makes f one native program for each combination of argument types, shapes, dtypes and static values,
+/// compiled at the first call with it. f may not depend on anything that changes but its arguments: Arrays it
+/// captures are read when it is traced (those of one element become constants of the program). Inside a trace
+/// the compiled function is part of what is traced, so `grad(compile(f))` and `compile(grad(compile(f)))`
+/// work.
 template <class F>
 auto compile(F f, CompileOptions options = {}, Location at = Location::current()) {
   return CompiledFunction<F>(std::move(f), std::move(options), at);

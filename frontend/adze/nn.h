@@ -18,8 +18,9 @@ struct Linear {
 /// Weights normal with standard deviation 1/sqrt(in) (LeCun et al., "Efficient BackProp", 1998), biases zero.
 Linear linear(const Array& key, std::int64_t in, std::int64_t out, DType dtype = DType::kF32);
 
-/// -sum(p log softmax(logits)) over the last axis, one loss an example: shape logits.shape without the last axis.
-/// `labels` are integer classes of that shape (one out of range gives 0), or probabilities of the shape of the logits.
+/// -sum(p log softmax(logits)) over the last axis, one loss an example: shape logits.shape without the last
+/// axis. `labels` are integer classes of that shape (one out of range gives 0), or probabilities of the shape
+/// of the logits.
 Array softmax_cross_entropy(Operand logits, Operand labels);
 /// The same for independent binary labels: max(z, 0) - z y + log(1 + exp(-|z|)), elementwise.
 Array sigmoid_cross_entropy(Operand logits, Operand labels);

@@ -9,19 +9,20 @@
 
 #include "adze/array.h"
 
-/// Functions of Arrays. Elementwise ones broadcast as numpy does (TypeError where the shapes do not fit) and convert
-/// their operands to one dtype: bool < i32, u32 < i64 < f32 < f64, plain C++ scalars adopting the Arrays' dtype.
-/// Where nothing else is said a float dtype is needed, and axes may be negative: counted from the last.
+/// Functions of Arrays. Elementwise ones broadcast as numpy does (TypeError where the shapes do not fit) and
+/// convert their operands to one dtype: bool < i32, u32 < i64 < f32 < f64, plain C++ scalars adopting the
+/// Arrays' dtype. Where nothing else is said a float dtype is needed, and axes may be negative: counted from
+/// the last.
 namespace adze {
 
 /// The axes of a reduction: all of them by default, `1`, or `{0, -1}`.
 class Axes {
  public:
   Axes() = default;
-  Axes(int axis) : list_(Dims{axis}) {}                                            // NOLINT: implicit on purpose
-  Axes(std::int64_t axis) : list_(Dims{axis}) {}                                   // NOLINT
-  Axes(std::initializer_list<std::int64_t> axes) : list_(Dims(axes)) {}            // NOLINT
-  Axes(Dims axes) : list_(std::move(axes)) {}                                      // NOLINT
+  Axes(int axis) : list_(Dims{axis}) {}                                  // NOLINT: implicit on purpose
+  Axes(std::int64_t axis) : list_(Dims{axis}) {}                         // NOLINT
+  Axes(std::initializer_list<std::int64_t> axes) : list_(Dims(axes)) {}  // NOLINT
+  Axes(Dims axes) : list_(std::move(axes)) {}                            // NOLINT
   /// Ascending, in [0, rank). TypeError "<what>: ..." for one out of range or given twice.
   Dims resolve(const char* what, std::int64_t rank) const;
   bool is_all() const { return !list_; }
@@ -40,18 +41,19 @@ Array zeros_like(Operand x);
 Array ones_like(Operand x);
 /// start, start + step, ... below `stop`; of i32 for integers, f32 otherwise, unless a dtype is given.
 Array arange(std::int64_t stop, DType dtype = DType::kI32, Location at = Location::current());
-Array arange(double start, double stop, double step, DType dtype = DType::kF32, Location at = Location::current());
+Array arange(double start, double stop, double step, DType dtype = DType::kF32,
+             Location at = Location::current());
 /// `count` values from `start` to `stop`, both included.
 Array linspace(double start, double stop, std::int64_t count, DType dtype = DType::kF32,
                Location at = Location::current());
 /// The n x m (default n x n) matrix with ones where column - row = diagonal.
-Array eye(std::int64_t n, std::optional<std::int64_t> m = {}, DType dtype = DType::kF32, std::int64_t diagonal = 0,
-          Location at = Location::current());
+Array eye(std::int64_t n, std::optional<std::int64_t> m = {}, DType dtype = DType::kF32,
+          std::int64_t diagonal = 0, Location at = Location::current());
 /// Its own index along `axis`.
 Array iota(Dims shape, std::int64_t axis, DType dtype = DType::kI32, Location at = Location::current());
 
-// Elementwise arithmetic, all number dtypes. Integers divide as in C++, towards zero; division by zero gives an
-// unspecified number.
+// Elementwise arithmetic, all number dtypes. Integers divide as in C++, towards zero; division by zero gives
+// an unspecified number.
 
 Array operator+(Operand a, Operand b);
 Array operator-(Operand a, Operand b);
@@ -116,7 +118,8 @@ Array cos(Operand x);
 Array isfinite(Operand x);
 Array isnan(Operand x);
 
-/// To another dtype. Floats become integers by truncation, saturating, NaN becoming 0; any number but 0 is true.
+/// To another dtype. Floats become integers by truncation, saturating, NaN becoming 0; any number but 0 is
+/// true.
 Array astype(Operand x, DType dtype);
 /// x, whose derivative is zero.
 Array stop_gradient(Operand x);
@@ -160,8 +163,8 @@ Array matmul(Operand a, Operand b);
 /// numpy's dot for ranks 0 to 2; a scalar multiplies.
 Array dot(Operand a, Operand b);
 Array outer(Operand a, Operand b);
-/// Sums over pairs of contracted dimensions; batch dimensions come first in the result, then the lhs's others, then
-/// the rhs's.
+/// Sums over pairs of contracted dimensions; batch dimensions come first in the result, then the lhs's
+/// others, then the rhs's.
 struct DotDims {
   Dims lhs_contract, rhs_contract;
   Dims lhs_batch = {}, rhs_batch = {};

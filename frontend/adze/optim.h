@@ -8,7 +8,8 @@
 #include "adze/tree.h"
 
 /// Optimizers: plain functions of trees. `auto [model2, state2] = opt.apply(model, gradients, state);` inside
-/// `compile` they are part of the training step. States are trees too. All Arrays of the model must be floats.
+/// `compile` they are part of the training step. States are trees too. All Arrays of the model must be
+/// floats.
 namespace adze::optim {
 
 struct SgdOptions {
@@ -27,7 +28,8 @@ class Sgd {
   }
   template <class Tree>
   std::pair<Tree, SgdState> apply(const Tree& model, const Tree& gradients, const SgdState& state) const {
-    return {tree_map([&](const Array& w, const Array& g) { return w - options_.learning_rate * g; }, model, gradients),
+    return {tree_map([&](const Array& w, const Array& g) { return w - options_.learning_rate * g; }, model,
+                     gradients),
             state};
   }
 
@@ -91,8 +93,8 @@ Array adam_update(const AdamOptions& options, const Array& w, const Array& mean,
                   const Array& step);
 }  // namespace detail
 
-/// m' = b1 m + (1 - b1) g; v' = b2 v + (1 - b2) g^2; w' = w - eta (m' / (1 - b1^t)) / (sqrt(v' / (1 - b2^t)) + eps)
-/// with t counting from 1. Kingma and Ba, "Adam", 2015, algorithm 1.
+/// m' = b1 m + (1 - b1) g; v' = b2 v + (1 - b2) g^2; w' = w - eta (m' / (1 - b1^t)) / (sqrt(v' / (1 - b2^t))
+/// + eps) with t counting from 1. Kingma and Ba, "Adam", 2015, algorithm 1.
 class Adam {
  public:
   explicit Adam(AdamOptions options) : options_(options) {}
@@ -107,8 +109,9 @@ class Adam {
     const Array step = state.step + 1;
     Tree mean = tree_map([&](const Array& m, const Array& g) { return detail::adam_mean(options_, m, g); },
                          state.mean, gradients);
-    Tree variance = tree_map([&](const Array& v, const Array& g) { return detail::adam_variance(options_, v, g); },
-                             state.variance, gradients);
+    Tree variance =
+        tree_map([&](const Array& v, const Array& g) { return detail::adam_variance(options_, v, g); },
+                 state.variance, gradients);
     Tree updated = tree_map([&](const Array& w, const Array& m,
                                 const Array& v) { return detail::adam_update(options_, w, m, v, step); },
                             model, mean, variance);

@@ -7,10 +7,10 @@
 #include "adze/array.h"
 #include "adze/ops.h"
 
-/// Random numbers from keys, as in JAX: the same key always gives the same numbers, on every machine, and they are
-/// JAX's own (threefry2x32, its partitionable layout). A key is a u32[2] Array; use each for one thing only and make
-/// new ones with `split` or `fold_in`. All this happens on the host: inside a trace it is a RuntimeError, so draw
-/// before and pass the numbers in.
+/// Random numbers from keys, as in JAX: the same key always gives the same numbers, on every machine, and
+/// they are JAX's own (threefry2x32, its partitionable layout). A key is a u32[2] Array; use each for one
+/// thing only and make new ones with `split` or `fold_in`. All this happens on the host: inside a trace it is
+/// a RuntimeError, so draw before and pass the numbers in.
 ///
 /// Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 namespace adze::random {

@@ -18,8 +18,8 @@ namespace adze {
 struct FunctionNames {
   /// "loss"; where empty, errors give the place of the transformation instead.
   std::string name = {};
-  /// Roots of the tree paths, one an argument: {"model", "x"} makes paths such as "model.hidden.weight". C++ does
-  /// not tell argument names, so where left out they are "arg0", "arg1", ...
+  /// Roots of the tree paths, one an argument: {"model", "x"} makes paths such as "model.hidden.weight". C++
+  /// does not tell argument names, so where left out they are "arg0", "arg1", ...
   std::vector<std::string> arguments = {};
 };
 
@@ -33,8 +33,8 @@ struct CallSite {
   Location called;
 };
 
-/// A traced function. The graph's parameters are the leaves of the arguments, then the captured Arrays: concrete
-/// ones, or values of the trace around.
+/// A traced function. The graph's parameters are the leaves of the arguments, then the captured Arrays:
+/// concrete ones, or values of the trace around.
 struct TracedGraph {
   std::shared_ptr<const Graph> graph;
   std::vector<Array> captures;
@@ -50,7 +50,8 @@ class Tracer {
   Tracer(const Tracer&) = delete;
   Tracer& operator=(const Tracer&) = delete;
 
-  /// Replaces each leaf by a parameter of its type. A leaf that is a named parameter of the trace around keeps its name.
+  /// Replaces each leaf by a parameter of its type. A leaf that is a named parameter of the trace around
+  /// keeps its name.
   void make_parameters(const std::vector<Array*>& leaves, const std::vector<std::string>& paths);
   /// Ends the trace; leaves `results` empty.
   TracedGraph finish(const std::vector<Array*>& results);
@@ -71,8 +72,8 @@ std::vector<Array> evaluate(const Graph& graph, const std::vector<Array>& argume
 /// The root of the paths of argument i.
 std::string argument_name(const FunctionNames& names, std::size_t i);
 
-/// Lets transformations be called with up to eight arguments, passing on the caller's place; with more, the place
-/// is unknown. Derived classes define `call(Location, args...) const`.
+/// Lets transformations be called with up to eight arguments, passing on the caller's place; with more, the
+/// place is unknown. Derived classes define `call(Location, args...) const`.
 template <class Derived>
 class Callable {
  public:
@@ -122,12 +123,14 @@ class Callable {
 /// Calls the user's function, or another transformation with the place of the outermost call.
 template <class F, class... Args>
 auto call_function(const F& f, Location at, Args&&... args) {
-  if constexpr (std::is_base_of_v<Callable<F>, F>) return f.call(at, std::forward<Args>(args)...);
-  else return std::invoke(f, std::forward<Args>(args)...);
+  if constexpr (std::is_base_of_v<Callable<F>, F>)
+    return f.call(at, std::forward<Args>(args)...);
+  else
+    return std::invoke(f, std::forward<Args>(args)...);
 }
 template <class F, class... Args>
-using CallResult =
-    std::decay_t<decltype(call_function(std::declval<const F&>(), Location{}, std::declval<std::decay_t<Args>>()...))>;
+using CallResult = std::decay_t<decltype(call_function(std::declval<const F&>(), Location{},
+                                                       std::declval<std::decay_t<Args>>()...))>;
 
 /// A traced call: the graph, and the function's result with its Arrays empty.
 template <class Result>
@@ -168,16 +171,15 @@ auto trace_call(const F& f, const CallSite& site, std::tuple<Args...> args) {
 
 }  // namespace detail
 
-/// The graph of f for arguments of these types: parameters are the Arrays of the arguments (named by their paths),
-/// then what f captures (concrete Arrays of more than one element).
+/// The graph of f for arguments of these types: parameters are the Arrays of the arguments (named by their
+/// paths), then what f captures (concrete Arrays of more than one element).
 template <class F, class... Args>
 Graph trace(const F& f, const FunctionNames& names, const Args&... args) {
   const detail::CallSite site{&names, "trace", {}, {}};
   return *detail::trace_call(f, site, std::tuple<std::decay_t<const Args&>...>(args...)).traced.graph;
 }
 template <class F, class... Args>
-  requires(!(std::is_same_v<FunctionNames, Args> || ...))
-Graph trace(const F& f, const Args&... args) {
+requires(!(std::is_same_v<FunctionNames, Args> || ...)) Graph trace(const F& f, const Args&... args) {
   return trace(f, FunctionNames{}, args...);
 }
 

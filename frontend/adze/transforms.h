@@ -11,14 +11,14 @@
 #include "adze/trace.h"
 #include "adze/tree.h"
 
-/// Derivatives. Every transformation takes and gives ordinary functions, so they nest in any order and depth, and
-/// inside `compile`. Outside a trace their result runs op by op.
+/// Derivatives. Every transformation takes and gives ordinary functions, so they nest in any order and depth,
+/// and inside `compile`. Outside a trace their result runs op by op.
 namespace adze {
 
 namespace detail {
 
-/// The gradient graph of `traced` by the leaves with active[i], evaluated on `leaves`: the value (if asked for),
-/// the further results, the gradients.
+/// The gradient graph of `traced` by the leaves with active[i], evaluated on `leaves`: the value (if asked
+/// for), the further results, the gradients.
 std::vector<Array> evaluate_gradient(const TracedGraph& traced, const std::vector<const Array*>& leaves,
                                      const std::vector<bool>& active, bool with_value);
 
@@ -50,14 +50,15 @@ struct AuxOf<std::pair<Array, T>> {
   static T take(std::pair<Array, T> result) { return std::move(result.second); }
 };
 template <class... T>
-  requires(sizeof...(T) > 0)
-struct AuxOf<std::tuple<Array, T...>> {
+requires(sizeof...(T) > 0) struct AuxOf<std::tuple<Array, T...>> {
   static constexpr bool kHas = true;
   static auto take(std::tuple<Array, T...> result) {
     return std::apply(
         [](Array&, auto&... rest) {
-          if constexpr (sizeof...(rest) == 1) return (std::move(rest), ...);
-          else return std::tuple(std::move(rest)...);
+          if constexpr (sizeof...(rest) == 1)
+            return (std::move(rest), ...);
+          else
+            return std::tuple(std::move(rest)...);
         },
         result);
   }
@@ -74,8 +75,9 @@ class GradFunction : public Callable<GradFunction<F, kWithValue, kArgnums...>> {
   auto call(Location at, Args&&... args) const {
     static_assert(((kArgnums < sizeof...(Args)) && ...), "grad: argument number out of range");
     using Result = CallResult<F, Args...>;
-    static_assert(std::is_same_v<Result, Array> || AuxOf<Result>::kHas,
-                  "grad: the function returns a scalar Array, or a pair or tuple of one and auxiliary results");
+    static_assert(
+        std::is_same_v<Result, Array> || AuxOf<Result>::kHas,
+        "grad: the function returns a scalar Array, or a pair or tuple of one and auxiliary results");
     const std::tuple<std::decay_t<Args>...> inputs(args...);
     const CallSite site{&names_, kWithValue ? "value_and_grad" : "grad", wrapped_, at};
     TracedCall<Result> traced = trace_call(function_, site, inputs);
@@ -106,10 +108,11 @@ class GradFunction : public Callable<GradFunction<F, kWithValue, kArgnums...>> {
       return take_leaves(argument, values, first + starts[index]);
     };
     if constexpr (sizeof...(kArgnums) == 1) {
-      return assemble(std::move(traced.result), (gradient(std::get<kArgnums>(inputs), kArgnums), ...), values);
+      return assemble(std::move(traced.result), (gradient(std::get<kArgnums>(inputs), kArgnums), ...),
+                      values);
     } else {
-      return assemble(std::move(traced.result),
-                      std::tuple(gradient(std::get<kArgnums>(inputs), kArgnums)...), values);
+      return assemble(std::move(traced.result), std::tuple(gradient(std::get<kArgnums>(inputs), kArgnums)...),
+                      values);
     }
   }
 
@@ -135,9 +138,9 @@ class GradFunction : public Callable<GradFunction<F, kWithValue, kArgnums...>> {
 }  // namespace detail
 
 /// The gradient of a function that returns one float scalar, by argument 0, or by the arguments named:
-/// `grad<0, 2>(f)` gives a tuple of gradients. A gradient has the type of its argument, whose Arrays must all be of
-/// a float dtype (CompileError otherwise). Where f returns a pair or tuple whose first element is the scalar, the
-/// rest is auxiliary: the gradient function returns (gradient, rest).
+/// `grad<0, 2>(f)` gives a tuple of gradients. A gradient has the type of its argument, whose Arrays must all
+/// be of a float dtype (CompileError otherwise). Where f returns a pair or tuple whose first element is the
+/// scalar, the rest is auxiliary: the gradient function returns (gradient, rest).
 template <std::size_t... kArgnums, class F>
 auto grad(F f, FunctionNames names = {}, Location at = Location::current()) {
   if constexpr (sizeof...(kArgnums) == 0) {
@@ -157,8 +160,9 @@ auto value_and_grad(F f, FunctionNames names = {}, Location at = Location::curre
   }
 }
 
-/// Forward mode: (f(primals), the derivative of f there along `tangents`). Both are tuples of arguments, equal in
-/// type and shapes; an argument list of one may go without the tuple. Tangents of integers are ignored.
+/// Forward mode: (f(primals), the derivative of f there along `tangents`). Both are tuples of arguments,
+/// equal in type and shapes; an argument list of one may go without the tuple. Tangents of integers are
+/// ignored.
 template <class F, class... Args>
 auto jvp(const F& f, const std::tuple<Args...>& primals, const std::tuple<Args...>& tangents,
          Location at = Location::current()) {

@@ -18,9 +18,9 @@
 
 #include "adze/array.h"
 
-/// Trees: Array, aggregates of trees, std::tuple, pair, array, vector, optional and map of trees. What holds no
-/// Array (numbers, enums, strings, empty types) is static: it is part of a compiled function's cache key. Classes
-/// that are no aggregates specialise `tree_traits`.
+/// Trees: Array, aggregates of trees, std::tuple, pair, array, vector, optional and map of trees. What holds
+/// no Array (numbers, enums, strings, empty types) is static: it is part of a compiled function's cache key.
+/// Classes that are no aggregates specialise `tree_traits`.
 namespace adze {
 
 /// Makes a class a tree:
@@ -47,8 +47,9 @@ class TreeVisitor {
   virtual void leave() {}
 };
 
-// Member names: the address of a member of an object that is declared and never defined, as a template argument,
-// printed by the compiler. The pointer sits in an aggregate because clang 14 and g++ 12 print a bare one differently.
+// Member names: the address of a member of an object that is declared and never defined, as a template
+// argument, printed by the compiler. The pointer sits in an aggregate because clang 14 and g++ 12 print a
+// bare one differently.
 #if defined(__clang__)
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wundefined-var-template"
@@ -82,7 +83,7 @@ constexpr std::string_view printed_member() {
 #else
   // g++ goes on after the argument: "...}; std::string_view = ...]".
   std::string_view pretty = __PRETTY_FUNCTION__;
-  return last_member_name(pretty.substr(0, pretty.find("; std::string_view") ));
+  return last_member_name(pretty.substr(0, pretty.find("; std::string_view")));
 #endif
 }
 template <class T, std::size_t I>
@@ -119,14 +120,16 @@ struct AnyField {
   void operator()(std::string_view, T&) const {}
 };
 template <class T>
-concept HasTreeTraits = requires(T& tree, AnyField field) { tree_traits<T>::visit(tree, field); };
+concept HasTreeTraits = requires(T& tree, AnyField field) {
+  tree_traits<T>::visit(tree, field);
+};
 template <class T>
-concept IsString = std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view> ||
-                   std::is_same_v<T, const char*>;
+concept IsString =
+    std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view> || std::is_same_v<T, const char*>;
 /// Static parts whose bytes are their value.
 template <class T>
 concept IsPlain = std::is_arithmetic_v<T> || std::is_enum_v<T> || std::is_same_v<T, std::nullptr_t> ||
-                  (std::is_pointer_v<T> && std::is_function_v<std::remove_pointer_t<T>>);
+    (std::is_pointer_v<T>&& std::is_function_v<std::remove_pointer_t<T>>);
 template <class T>
 inline constexpr bool kAlwaysFalse = false;
 
@@ -138,8 +141,10 @@ inline void visit_string(std::string_view text, TreeVisitor& visitor) {
 
 template <class T>
 std::string key_text(const T& key) {
-  if constexpr (IsString<T>) return std::string(key);
-  else return std::to_string(key);
+  if constexpr (IsString<T>)
+    return std::string(key);
+  else
+    return std::to_string(key);
 }
 
 template <class T>
@@ -173,7 +178,8 @@ void visit_tree(T& tree, TreeVisitor& visitor) {
   } else if constexpr (kIsTuple<T>) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (visit_part(I, std::get<I>(tree), visitor), ...);
-    }(std::make_index_sequence<std::tuple_size_v<T>>());
+    }
+    (std::make_index_sequence<std::tuple_size_v<T>>());
   } else if constexpr (kIsVector<T>) {
     const std::size_t size = tree.size();
     visitor.fixed(&size, sizeof size);
@@ -200,7 +206,8 @@ void visit_tree(T& tree, TreeVisitor& visitor) {
   } else if constexpr (std::is_aggregate_v<T> && std::is_class_v<T>) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (visit_part(member_name<T, I>(), boost::pfr::get<I>(tree), visitor), ...);
-    }(std::make_index_sequence<boost::pfr::tuple_size_v<T>>());
+    }
+    (std::make_index_sequence<boost::pfr::tuple_size_v<T>>());
   } else {
     static_assert(kAlwaysFalse<T>, "not a tree: specialise adze::tree_traits for this type");
   }
@@ -279,8 +286,8 @@ std::vector<Array> tree_leaves(const T& tree) {
   return result;
 }
 
-/// The path of each leaf: "model.hidden.weight", "model.layers[2].bias"; map keys are like members. `root` is the
-/// name of the tree itself, such as "model"; it may be empty.
+/// The path of each leaf: "model.hidden.weight", "model.layers[2].bias"; map keys are like members. `root` is
+/// the name of the tree itself, such as "model"; it may be empty.
 template <class T>
 std::vector<std::string> tree_paths(const T& tree, std::string root = {}) {
   detail::PathCollector collector(std::move(root));
@@ -295,8 +302,8 @@ T tree_unflatten(T tree, std::vector<Array> leaves) {
   return tree;
 }
 
-/// Applies `f` to each Array, or to the Arrays in the same place of several trees of the same structure (TypeError
-/// when it differs). Static parts are those of the first tree.
+/// Applies `f` to each Array, or to the Arrays in the same place of several trees of the same structure
+/// (TypeError when it differs). Static parts are those of the first tree.
 template <class F, class T, class... Rest>
 T tree_map(F&& f, T tree, const Rest&... rest) {
   static_assert((std::is_same_v<T, Rest> && ...), "tree_map: trees of one type");
@@ -307,7 +314,8 @@ T tree_map(F&& f, T tree, const Rest&... rest) {
     for (std::size_t i = 0; i < leaves.size(); ++i) {
       *leaves[i] = f(static_cast<const Array&>(*leaves[i]), *others[I][i]...);
     }
-  }(std::index_sequence_for<Rest...>());
+  }
+  (std::index_sequence_for<Rest...>());
   return tree;
 }
 
