@@ -145,10 +145,10 @@ ValueId GraphBuilder::scalar(DType dtype, double value) {
   return constant(Literal::full({dtype, {}}, value));
 }
 
-ValueId GraphBuilder::full(const TensorType& type, double value) {
+ValueId GraphBuilder::full(TensorType type, double value) {
   const ValueId element = scalar(type.dtype, value);
   if (type.shape.empty()) return element;
-  return emit(op_broadcast_in_dim, {element}, {{"shape", type.shape}, {"dims", Dims{}}});
+  return emit(op_broadcast_in_dim, {element}, {{"shape", std::move(type.shape)}, {"dims", Dims{}}});
 }
 
 Graph GraphBuilder::finish(std::vector<ValueId> results) {

@@ -41,7 +41,7 @@ class GraphBuilder {
   /// `constant` of rank 0.
   ValueId scalar(DType dtype, double value);
   /// A splat: scalar constant + broadcast_in_dim (a rank-0 constant where the rank is 0).
-  ValueId full(const TensorType& type, double value);
+  ValueId full(TensorType type, double value);  // by value: `type` is often one of this graph
   ValueId constant(Literal literal);
 
   const Graph& graph() const { return graph_; }
