@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <limits>
 
 #include <llvm/IR/IRBuilder.h>
@@ -90,7 +91,8 @@ void ExprEmitter::bind_let(loop::VarId var, ExprId id) {
 }
 
 void ExprEmitter::enter_vector_loop(const loop::Stmt& stmt, Value* mask, Value* any) {
-  vector_ = {stmt.var, static_cast<int>(stmt.extent), mask, any};
+  const auto extent = static_cast<unsigned>(stmt.extent);
+  vector_ = {stmt.var, static_cast<int>(extent), static_cast<int>(std::bit_ceil(extent)), mask, any};
   lanes_ = &lanes_by_loop_[&stmt];
   lanes_->resize(exprs_.size());
   llvm::SmallVector<std::uint64_t, 64> numbers;
@@ -279,7 +281,8 @@ Value* ExprEmitter::splat(Value* value) {
   const auto count = llvm::ElementCount::getFixed(static_cast<unsigned>(vector_->count));
   if (auto* constant = llvm::dyn_cast<Constant>(value))
     return llvm::ConstantVector::getSplat(count, constant);
-  return table_.get({kSplat, bits(value)}, [&] { return builder_.CreateVectorSplat(count, value); });
+  return table_.get({kSplat, bits(value), count.getFixedValue()},
+                    [&] { return builder_.CreateVectorSplat(count, value); });
 }
 
 Value* ExprEmitter::lanes_of(Value* value) {
@@ -334,6 +337,25 @@ Value* ExprEmitter::lane_addresses(BufferId buffer, const Place& place) {
                     [&] { return builder_.CreateGEP(type, base, indices); });
 }
 
+/// The elements of a register buffer: constants, since its index has unrolled and vector variables only.
+std::vector<std::int64_t> ExprEmitter::register_positions(const Place& place) const {
+  ADZE_CHECK(place.first.variable == nullptr, "a register is indexed by what is not a constant");
+  if (place.kind == Place::Kind::kUniform) return {place.first.constant};
+  std::vector<std::int64_t> positions;
+  for (int lane = 0; lane < vector_->extent; ++lane) {
+    if (place.kind == Place::Kind::kAffine) {
+      positions.push_back(place.first.constant + lane * place.stride);
+      continue;
+    }
+    const auto* indices = llvm::dyn_cast<Constant>(place.indices);
+    ADZE_CHECK(indices != nullptr, "a register is indexed by what is not a constant");
+    const auto* index =
+        llvm::cast<llvm::ConstantInt>(indices->getAggregateElement(static_cast<unsigned>(lane)));
+    positions.push_back(index->getSExtValue());
+  }
+  return positions;
+}
+
 /// The active lanes in which `guard` holds; nullptr: all.
 Value* ExprEmitter::combined_mask(Value* guard) {
   if (guard == nullptr) return vector_->mask;
@@ -358,9 +380,7 @@ Value* ExprEmitter::load(BufferId buffer, const Place& place, Value* guard) {
   const loop::Buffer& target = kernel_.buffers[buffer.index];
   const int lanes = place.kind == Place::Kind::kUniform ? 0 : vector_->count;
   if (target.scope == loop::Scope::kRegister) {
-    ADZE_CHECK(place.kind != Place::Kind::kIndexed && place.first.variable == nullptr,
-               "register buffer " + target.name + " is indexed by what is not a constant");
-    return registers_.read(buffer, place.first.constant, place.stride, lanes);
+    return registers_.read(buffer, register_positions(place), lanes);
   }
   const DType dtype = target.type.dtype;
   if (const auto* known = llvm::dyn_cast_or_null<llvm::ConstantInt>(guard)) {
@@ -397,13 +417,10 @@ void ExprEmitter::store(BufferId buffer, const Place& place, Value* value) {
   if (!uniform) value = splat(value);
   ADZE_CHECK(!uniform || !is_vector(value), "lanes stored to one element of " + target.name);
   if (target.scope == loop::Scope::kRegister) {
-    ADZE_CHECK(place.kind != Place::Kind::kIndexed && place.first.variable == nullptr,
-               "register buffer " + target.name + " is indexed by what is not a constant");
-    if (mask != nullptr) {
-      Value* old = registers_.read(buffer, place.first.constant, place.stride, lanes);
-      value = builder_.CreateSelect(mask, value, old);
-    }
-    registers_.write(buffer, place.first.constant, place.stride, lanes, value);
+    const std::vector<std::int64_t> positions = register_positions(place);
+    if (mask != nullptr)
+      value = builder_.CreateSelect(mask, value, registers_.read(buffer, positions, lanes));
+    registers_.write(buffer, positions, lanes, value);
     return;
   }
   const DType dtype = target.type.dtype;

@@ -12,9 +12,12 @@
 
 namespace adze {
 
-/// The vector loop being printed. Its variable is 0, 1, ..., count - 1 in the lanes.
+/// The vector loop being printed. Its variable is 0, 1, ..., count - 1 in the lanes. The count is a power of
+/// two and lanes from `extent` on are never active: LLVM 19 writes past the end of splatted vectors of 3
+/// lanes.
 struct VectorLoop {
   loop::VarId var;
+  int extent = 0;
   int count = 0;
   llvm::Value* mask = nullptr;  ///< active lanes; nullptr: all
   llvm::Value* any = nullptr;   ///< i1, is a lane active; nullptr: certainly
@@ -101,6 +104,7 @@ class ExprEmitter {
 
   llvm::Value* combined_mask(llvm::Value* guard);
   llvm::Value* scalar_load(loop::BufferId buffer, const Offset& first, llvm::Value* condition);
+  std::vector<std::int64_t> register_positions(const Place& place) const;
   llvm::Value* lane_addresses(loop::BufferId buffer, const Place& place);
   llvm::Value* splat(llvm::Value* value);
 

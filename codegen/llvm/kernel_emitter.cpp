@@ -137,19 +137,16 @@ class KernelEmitter {
 
   void branch(const Stmt& stmt) {
     Value* condition = exprs_.value(stmt.value);
-    in_branch(condition, stmt.body, [&] { statements(stmt.body); });
-  }
-
-  template <class Body>
-  void in_branch(Value* condition, const std::vector<Stmt>& body, Body&& print) {
     BasicBlock* before = builder_.GetInsertBlock();
     BasicBlock* then = new_block("then");
     BasicBlock* join = new_block("join");
     builder_.CreateCondBr(condition, then, join);
     builder_.SetInsertPoint(then);
-    const std::vector<bool> written = enter(body);
+    enter(stmt.body);
     exprs_.registers().enter_branch();
-    print();
+
+    statements(stmt.body);
+
     BasicBlock* end = builder_.GetInsertBlock();
     builder_.CreateBr(join);
     exprs_.table().pop_scope();
@@ -172,29 +169,36 @@ class KernelEmitter {
   void vector_loop(const Stmt& stmt) {
     ADZE_CHECK(exprs_.vector_loop() == nullptr, "kernel @" + kernel_.name + ": a vector loop in another one");
     Value *mask = nullptr, *any = nullptr;
+    const std::int64_t extent = stmt.extent;
+    std::int64_t low = extent, high = extent;
+    Value* limit = builder_.getInt64(static_cast<std::uint64_t>(extent));
     if (stmt.limit) {
+      limit = exprs_.value(stmt.limit);
       const auto range = kernel_.exprs.range(stmt.limit);
-      Value* limit = exprs_.value(stmt.limit);
-      std::int64_t low = range ? range->first : INT64_MIN, high = range ? range->second : INT64_MAX;
+      low = range ? range->first : INT64_MIN;
+      high = range ? range->second : INT64_MAX;
       if (const auto* known = llvm::dyn_cast<llvm::ConstantInt>(limit)) low = high = known->getSExtValue();
       if (high <= 0) return;  // no lane is ever active
-      if (low < stmt.extent) mask = lane_mask(limit, low, high, stmt.extent);
       if (low <= 0) any = builder_.CreateICmpSGT(limit, builder_.getInt64(0));
+    }
+    const auto lanes = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(extent)));
+    if (std::min(low, extent) < lanes) {
+      // Within [0, extent] the limit fits the i32 numbers it is compared with: half the registers of i64
+      // ones.
+      if (low < 0) limit = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, limit, builder_.getInt64(0));
+      if (high > extent && (lanes > extent || high > INT32_MAX)) {
+        limit = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, limit,
+                                               builder_.getInt64(static_cast<std::uint64_t>(extent)));
+      }
+      mask = lane_mask(limit, lanes);
     }
     exprs_.enter_vector_loop(stmt, mask, any);
     statements(stmt.body);
     exprs_.leave_vector_loop();
   }
 
-  /// lane < limit, compared as i32 numbers: half the registers of i64 ones.
-  Value* lane_mask(Value* limit, std::int64_t low, std::int64_t high, std::int64_t lanes) {
-    if (low < INT32_MIN) {
-      limit = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, limit, builder_.getInt64(0));
-    }
-    if (high > INT32_MAX) {
-      limit = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, limit,
-                                             builder_.getInt64(static_cast<std::uint64_t>(lanes)));
-    }
+  /// lane < limit
+  Value* lane_mask(Value* limit, std::int64_t lanes) {
     llvm::SmallVector<std::uint32_t, 64> numbers;
     for (std::uint32_t i = 0; i < lanes; ++i) numbers.push_back(i);
     const ValueTable::Key key{UINT64_MAX, reinterpret_cast<std::uintptr_t>(limit),
@@ -219,7 +223,6 @@ class KernelEmitter {
     Value* value = exprs_.value(stmt.value);
     const VectorLoop* lanes = exprs_.vector_loop();
     if (lanes != nullptr && place.kind == Place::Kind::kUniform) value = fold(stmt, exprs_.lanes_of(value));
-    if (lanes != nullptr && place.kind == Place::Kind::kIndexed) return accumulate_lanes(stmt, place, value);
     Value* old = exprs_.load(stmt.buffer, place, nullptr);
     if (place.kind != Place::Kind::kUniform) value = exprs_.lanes_of(value);
     exprs_.store(stmt.buffer, place, combine(stmt, old, value));
@@ -233,13 +236,7 @@ class KernelEmitter {
         llvm::ElementCount::getFixed(count),
         exprs_.printer().constant(dtype(stmt), loop::identity(stmt.combine, dtype(stmt))));
     if (lanes.mask != nullptr) value = builder_.CreateSelect(lanes.mask, value, identity);
-    if (!std::has_single_bit(count)) {
-      llvm::SmallVector<int, 64> padded;
-      for (unsigned i = 0; i < std::bit_ceil(count); ++i)
-        padded.push_back(static_cast<int>(std::min(i, count)));
-      value = builder_.CreateShuffleVector(value, identity, padded);
-    }
-    for (unsigned half = std::bit_ceil(count) / 2; half > 0; half /= 2) {
+    for (unsigned half = count / 2; half > 0; half /= 2) {
       llvm::SmallVector<int, 64> low, high;
       for (unsigned i = 0; i < half; ++i) {
         low.push_back(static_cast<int>(i));
@@ -249,32 +246,6 @@ class KernelEmitter {
           combine(stmt, builder_.CreateShuffleVector(value, low), builder_.CreateShuffleVector(value, high));
     }
     return builder_.CreateExtractElement(value, std::uint64_t{0});
-  }
-
-  /// Lanes may meet in one element: one after the other.
-  void accumulate_lanes(const Stmt& stmt, const Place& place, Value* value) {
-    const VectorLoop lanes = *exprs_.vector_loop();
-    value = exprs_.lanes_of(value);
-    for (int lane = 0; lane < lanes.count; ++lane) {
-      const auto at = static_cast<std::uint64_t>(lane);
-      const auto update = [&] {
-        llvm::Type* type = exprs_.printer().memory_type(dtype(stmt));
-        Value* index =
-            builder_.CreateSExt(builder_.CreateExtractElement(place.indices, at), builder_.getInt64Ty());
-        Value* pointer = builder_.CreateGEP(type, exprs_.address(stmt.buffer, {}), index);
-        const llvm::Align align(byte_size(dtype(stmt)));
-        Value* old =
-            exprs_.printer().from_memory(builder_.CreateAlignedLoad(type, pointer, align), dtype(stmt));
-        Value* sum = combine(stmt, old, builder_.CreateExtractElement(value, at));
-        builder_.CreateAlignedStore(exprs_.printer().to_memory(sum, dtype(stmt)), pointer, align);
-      };
-      if (lanes.mask == nullptr) {
-        update();
-      } else {
-        in_branch(builder_.CreateExtractElement(lanes.mask, at), {}, update);
-      }
-    }
-    exprs_.invalidate(stmt.buffer);
   }
 
   // Memory.

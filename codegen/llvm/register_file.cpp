@@ -1,5 +1,6 @@
 #include "codegen/llvm/register_file.h"
 
+#include <bit>
 #include <optional>
 
 #include <llvm/IR/IRBuilder.h>
@@ -90,12 +91,14 @@ RegisterFile::RegisterFile(llvm::IRBuilderBase& builder, const ScalarPrinter& pr
     : builder_(builder),
       printer_(printer),
       kernel_(kernel),
-      slot_lanes_(SlotFinder(kernel).result()),
+      slot_size_(SlotFinder(kernel).result()),
       alloc_level_(kernel.buffers.size(), 0),
       levels_(1) {}
 
 llvm::Type* RegisterFile::slot_type(std::uint32_t buffer) const {
-  return printer_.register_type(kernel_.buffers[buffer].type.dtype, slot_lanes_[buffer]);
+  const auto size = static_cast<unsigned>(slot_size_[buffer]);
+  return printer_.register_type(kernel_.buffers[buffer].type.dtype,
+                                size == 0 ? 0 : static_cast<int>(std::bit_ceil(size)));
 }
 
 void RegisterFile::allocate(BufferId buffer) {
@@ -117,30 +120,33 @@ Value* RegisterFile::read_slot(const Slot& slot, std::size_t level) {
   return phi;
 }
 
-Value* RegisterFile::read(BufferId buffer, std::int64_t first, std::int64_t stride, int lanes) {
-  const int slot_lanes = slot_lanes_[buffer.index];
-  if (lanes == slot_lanes) return read_slot({buffer.index, slot_lanes == 0 ? first : first / slot_lanes});
-  ADZE_CHECK(slot_lanes == 0, "a vector register is read in parts");
-  Value* result =
-      llvm::PoisonValue::get(printer_.register_type(kernel_.buffers[buffer.index].type.dtype, lanes));
-  for (int lane = 0; lane < lanes; ++lane) {
-    result = builder_.CreateInsertElement(result, read_slot({buffer.index, first + lane * stride}),
-                                          static_cast<std::uint64_t>(lane));
+Value* RegisterFile::read(BufferId buffer, std::span<const std::int64_t> positions, int lanes) {
+  const auto size = static_cast<std::size_t>(slot_size_[buffer.index]);
+  if (size > 0) {
+    ADZE_CHECK(positions.size() == size, "a vector register is read in parts");
+    return read_slot({buffer.index, positions[0] / slot_size_[buffer.index]});
+  }
+  if (lanes == 0) return read_slot({buffer.index, positions[0]});
+  const DType dtype = kernel_.buffers[buffer.index].type.dtype;
+  Value* result = llvm::Constant::getNullValue(printer_.register_type(dtype, lanes));
+  for (std::size_t lane = 0; lane < positions.size(); ++lane) {
+    result = builder_.CreateInsertElement(result, read_slot({buffer.index, positions[lane]}), lane);
   }
   return result;
 }
 
-void RegisterFile::write(BufferId buffer, std::int64_t first, std::int64_t stride, int lanes, Value* value) {
-  const int slot_lanes = slot_lanes_[buffer.index];
+void RegisterFile::write(BufferId buffer, std::span<const std::int64_t> positions, int lanes, Value* value) {
+  const auto size = static_cast<std::size_t>(slot_size_[buffer.index]);
   auto& values = levels_.back().values;
-  if (lanes == slot_lanes) {
-    values[{buffer.index, slot_lanes == 0 ? first : first / slot_lanes}] = value;
-    return;
-  }
-  ADZE_CHECK(slot_lanes == 0, "a vector register is written in parts");
-  for (int lane = 0; lane < lanes; ++lane) {
-    values[{buffer.index, first + lane * stride}] =
-        builder_.CreateExtractElement(value, static_cast<std::uint64_t>(lane));
+  if (size > 0) {
+    ADZE_CHECK(positions.size() == size, "a vector register is written in parts");
+    values[{buffer.index, positions[0] / slot_size_[buffer.index]}] = value;
+  } else if (lanes == 0) {
+    values[{buffer.index, positions[0]}] = value;
+  } else {
+    for (std::size_t lane = 0; lane < positions.size(); ++lane) {
+      values[{buffer.index, positions[lane]}] = builder_.CreateExtractElement(value, lane);
+    }
   }
 }
 

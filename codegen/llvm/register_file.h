@@ -25,9 +25,9 @@ class RegisterFile {
 
   /// Enters the scope of `buffer`: contents are unspecified (zero).
   void allocate(loop::BufferId buffer);
-  /// The elements as one vector, or as a scalar where `lanes` is 0. Element i is at first + i * stride.
-  llvm::Value* read(loop::BufferId buffer, std::int64_t first, std::int64_t stride, int lanes);
-  void write(loop::BufferId buffer, std::int64_t first, std::int64_t stride, int lanes, llvm::Value* value);
+  /// The elements at `positions` as one vector, or the only one as a scalar where `lanes` is 0.
+  llvm::Value* read(loop::BufferId buffer, std::span<const std::int64_t> positions, int lanes);
+  void write(loop::BufferId buffer, std::span<const std::int64_t> positions, int lanes, llvm::Value* value);
 
   /// Around the body of a loop that runs at least once, the builder being in its first block.
   void enter_loop(llvm::BasicBlock* before, llvm::BasicBlock* head, const std::vector<bool>& written);
@@ -57,7 +57,7 @@ class RegisterFile {
   llvm::IRBuilderBase& builder_;
   const ScalarPrinter& printer_;
   const loop::Kernel& kernel_;
-  std::vector<int> slot_lanes_;           ///< by buffer; 0: scalar slots
+  std::vector<int> slot_size_;            ///< by buffer: elements in a slot, a vector; 0: scalar slots
   std::vector<std::size_t> alloc_level_;  ///< by buffer: the level its scope began at
   std::vector<Level> levels_;
 };

@@ -10,29 +10,11 @@ namespace {
 using namespace loop;
 using namespace testing;
 
-struct Builder {
-  Kernel kernel;
-  Exprs& e = kernel.exprs;
-
-  explicit Builder(std::string name) { kernel.name = std::move(name); }
-  BufferId argument(const std::string& name, DType dtype, std::int64_t size, bool written = false) {
-    kernel.argument_count += 1;
-    kernel.written.push_back(written);
-    return kernel.add_buffer(name, {dtype, {size}, {}}, Scope::kArgument);
-  }
-};
-
-std::vector<float> numbers(std::size_t count) {
-  std::vector<float> result(count);
-  for (std::size_t i = 0; i < count; ++i) result[i] = static_cast<float>(i * 37 % 101) * 0.25f - 7;
-  return result;
-}
-
 /// out[j] = x[j] * 2 + y[j] for j < size, by vectors of `lanes`.
 Kernel multiply_add(std::int64_t size, std::int64_t lanes) {
-  Builder b("multiply_add");
-  const BufferId x = b.argument("x", DType::kF32, size), y = b.argument("y", DType::kF32, size);
-  const BufferId out = b.argument("out", DType::kF32, size, true);
+  KernelBuilder b("multiply_add");
+  const BufferId x = b.input("x", DType::kF32, size), y = b.input("y", DType::kF32, size);
+  const BufferId out = b.output("out", DType::kF32, size);
   Exprs& e = b.e;
   const std::int64_t blocks = (size + lanes - 1) / lanes;
   const VarId i = e.new_var("i", blocks), j = e.new_var("j", lanes);
@@ -53,8 +35,8 @@ TEST(VectorLoops, MaskedTails) {
       const auto n = static_cast<std::size_t>(size);
       const Arrays after = expect_native_equals_interpreter(
           multiply_add(size, lanes),
-          {to_bytes(numbers(n)), to_bytes(numbers(n)), to_bytes(std::vector<float>(n))});
-      EXPECT_EQ(from_bytes<float>(after[2])[0], numbers(1)[0] * 3);
+          {to_bytes(numbers<float>(n)), to_bytes(numbers<float>(n)), to_bytes(std::vector<float>(n))});
+      EXPECT_EQ(from_bytes<float>(after[2])[0], numbers<float>(1)[0] * 3);
     }
   }
 }

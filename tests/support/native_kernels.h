@@ -55,6 +55,56 @@ class GuardedMemory {
   std::byte *base_ = nullptr, *data_ = nullptr;
 };
 
+/// A kernel under construction; arguments are one-dimensional.
+struct KernelBuilder {
+  loop::Kernel kernel;
+  loop::Exprs& e = kernel.exprs;
+
+  explicit KernelBuilder(std::string name = "k") { kernel.name = std::move(name); }
+  KernelBuilder(const KernelBuilder&) = delete;
+  KernelBuilder& operator=(const KernelBuilder&) = delete;
+
+  loop::BufferId input(const std::string& name, DType dtype, std::int64_t size) {
+    return argument(name, dtype, size, false);
+  }
+  loop::BufferId output(const std::string& name, DType dtype, std::int64_t size) {
+    return argument(name, dtype, size, true);
+  }
+  loop::BufferId argument(const std::string& name, DType dtype, std::int64_t size, bool written) {
+    kernel.argument_count += 1;
+    kernel.written.push_back(written);
+    return kernel.add_buffer(name, {dtype, {size}, {}}, loop::Scope::kArgument);
+  }
+  loop::BufferId registers(const std::string& name, DType dtype, std::int64_t size) {
+    return kernel.add_buffer(name, {dtype, {size}, {}}, loop::Scope::kRegister);
+  }
+  loop::ExprId load(loop::BufferId buffer, loop::ExprId index, loop::ExprId guard = {}) {
+    return e.load(buffer, kernel.buffers[buffer.index].type.dtype, index, guard);
+  }
+  loop::ExprId f32(double value) { return e.constant(DType::kF32, value); }
+
+  loop::Stmt serial(loop::VarId var, std::vector<loop::Stmt> body) {
+    return loop::Stmt::make_for(var, e.var_extent(var), loop::LoopKind::kSerial, std::move(body));
+  }
+  loop::Stmt unroll(loop::VarId var, std::vector<loop::Stmt> body) {
+    return loop::Stmt::make_for(var, e.var_extent(var), loop::LoopKind::kUnroll, std::move(body));
+  }
+  loop::Stmt vector(loop::VarId var, std::vector<loop::Stmt> body, loop::ExprId limit = {}) {
+    return loop::Stmt::make_for(var, e.var_extent(var), loop::LoopKind::kVector, std::move(body), limit);
+  }
+};
+
+/// Small numbers of both signs, none alike nearby.
+template <class T>
+std::vector<T> numbers(std::size_t count) {
+  std::vector<T> result(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    result[i] =
+        static_cast<T>((static_cast<double>(i * 37 % 101) - 50) * (std::is_floating_point_v<T> ? 0.25 : 1));
+  }
+  return result;
+}
+
 /// A program that calls `kernel` once; argument i is parameter i.
 inline loop::Program program_of(loop::Kernel kernel) {
   loop::Program program;
@@ -124,7 +174,7 @@ inline ::testing::AssertionResult same_elements(DType dtype, const std::vector<s
     };
     if (want == got || (is_nan(want) && is_nan(got))) continue;
     return ::testing::AssertionFailure()
-           << "element " << i << " has the bits " << std::hex << got << ", not " << want;
+           << "element " << i << " has the bits " << std::hex << got << ", not " << want << std::dec;
   }
   return ::testing::AssertionSuccess();
 }
