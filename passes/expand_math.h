@@ -4,11 +4,17 @@
 
 namespace adze {
 
-/// Can expand_math write `op` on `dtype` as arithmetic? What it cannot stays a libm call, and scalar.
+/// Is `op` on `dtype`, as it stands, a call of libm? (f32 and f64 only.)
+bool calls_libm(loop::ScalarOp op, DType dtype);
+
+/// Can expand_math write such a call as arithmetic? What it cannot (sin, cos, pow of f64; rem) stays a libm
+/// call, and scalar. False for what needs no libm in the first place.
 bool can_expand(loop::ScalarOp op, DType dtype);
 
 /// Replaces elementary functions by polynomials in the scalar instruction set, so that vector loops call
-/// nothing. `has_fma` chooses between fused and separate multiply-adds (both within the documented ULPs).
+/// nothing; scalar code gets the same arithmetic, so a result does not depend on the schedule. At most 4 ULP
+/// from the exact value everywhere, special values as in C (see docs/numerics.md). `has_fma` chooses between
+/// fused and separate multiply-adds (both within the documented ULPs).
 loop::Kernel expand_math(loop::Kernel kernel, bool has_fma);
 
 }  // namespace adze
