@@ -23,7 +23,7 @@ enum class GroupKind {
   ///   by reshape). Outputs with |S without axes| elements;
   /// - tail: reductions that fold a row value (operand shape: S without axes) to rank 0, and the elementwise
   ///   values made from them. Only tail values read tail values: they are finished after the last row.
-  ///   Outputs of rank 0. There is a tail only where the row shape has rank >= 1.
+  ///   Outputs of one element. There is a tail only where there is more than one row.
   /// So a row can be finished before the next is begun. Full values may be needed by several sweeps of a row
   /// (softmax: max, sum, quotient): lowering keeps them in a row buffer or computes them again, as it likes.
   kReduction,

@@ -101,22 +101,14 @@ class FusionRules::Recorder : public IndexContext {
         rules_(rules) {}
 
   Scalar load(std::size_t i, std::vector<Scalar> index, Scalar guard) override {
-    bool guarded = false;
-    if (guard) {
-      const loop::Expr& condition = exprs_[guard];
-      guarded = condition.kind != loop::ExprKind::kConst;
-      if (!guarded && !condition.bits) return element(i);  // never read
-    }
-    reads.push_back({i, rules_.intern(std::move(index)), guarded});
-    return element(i);
+    const bool always = !guard || (exprs_[guard].kind == loop::ExprKind::kConst && exprs_[guard].bits);
+    reads.push_back({i, rules_.intern(std::move(index)), !always});
+    return exprs_.load({static_cast<std::uint32_t>(i)}, operand_types_[i].dtype, exprs_.index(0));
   }
 
   std::vector<Read> reads;
 
  private:
-  Scalar element(std::size_t i) {
-    return exprs_.load({static_cast<std::uint32_t>(i)}, operand_types_[i].dtype, exprs_.index(0));
-  }
   FusionRules& rules_;
 };
 
@@ -282,6 +274,12 @@ const std::vector<FusionRules::Read>& FusionRules::reads(NodeId id, IndexId inde
     for (const ValueId operand : node.operands) operand_types.push_back(graph_.type(operand));
     Recorder recorder(*this, node, std::move(operand_types), index);
     node.op->index_map(recorder);
+    // An operand that is never read is still an operand of the node.
+    for (std::size_t i = 0; i < node.operands.size(); ++i) {
+      const auto is_read = [i](const Read& read) { return read.operand == i; };
+      if (std::any_of(recorder.reads.begin(), recorder.reads.end(), is_read)) continue;
+      recorder.reads.push_back({i, variables(graph_.type(node.operands[i]).shape), true});
+    }
     at->second = std::move(recorder.reads);
   }
   return at->second;
@@ -341,8 +339,9 @@ bool FusionRules::find_space(Question& q, std::span<const ValueId> outputs) {
     Dims shape, axes;
     bool operator==(const Fold&) const = default;
   };
-  std::vector<Fold> folds;  // the distinct ones
-  std::vector<std::size_t> fold_of;
+  std::vector<Fold> folds;           // the distinct ones
+  std::vector<std::size_t> fold_of;  // by position in q.reductions
+  std::vector<bool> gives_index;
   for (const NodeId id : q.nodes) {
     const Node& node = graph_.node(id);
     if (node.op->pattern == OpPattern::kContraction) {
@@ -351,12 +350,14 @@ bool FusionRules::find_space(Question& q, std::span<const ValueId> outputs) {
     } else if (node.op->pattern == OpPattern::kReduction) {
       std::vector<TensorType> types;
       for (const ValueId operand : node.operands) types.push_back(graph_.type(operand));
-      Fold fold{types[0].shape, node.op->reduce(node.attrs, types).axes};
+      const ReduceSpec spec = node.op->reduce(node.attrs, types);
+      Fold fold{types[0].shape, spec.axes};
       std::sort(fold.axes.begin(), fold.axes.end());
       const auto at = std::find(folds.begin(), folds.end(), fold);
       fold_of.push_back(static_cast<std::size_t>(at - folds.begin()));
       if (at == folds.end()) folds.push_back(std::move(fold));
       q.reductions.push_back(id);
+      gives_index.push_back(spec.kind == ReduceKind::kArgMax || spec.kind == ReduceKind::kArgMin);
     }
   }
   if (q.contraction) {
@@ -375,7 +376,9 @@ bool FusionRules::find_space(Question& q, std::span<const ValueId> outputs) {
     if (folds.size() == 2 && !is_tail_of(folds[1 - rows], folds[rows])) return false;
     facts.space = {folds[rows].shape, folds[rows].axes};
     for (std::size_t i = 0; i < q.reductions.size(); ++i) {
-      if (fold_of[i] != rows) q.tails.push_back(q.reductions[i]);
+      if (fold_of[i] == rows) continue;
+      if (gives_index[i]) return false;  // a tail has one accumulator, which is its value
+      q.tails.push_back(q.reductions[i]);
     }
   } else {
     // What a reshape at the end renames is computed in the shape before it.

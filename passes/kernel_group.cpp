@@ -37,17 +37,22 @@ KernelGroup make_group(const Graph& graph, const KernelFacts& facts) {
     return std::lower_bound(inside.begin(), inside.end(), value,
                             [](const auto& entry, ValueId key) { return entry.first < key; });
   };
+  const auto find = [&](ValueId value) {
+    const auto found = at(value);
+    ADZE_CHECK(found != inside.end() && found->first == value, "a value that its kernel lacks");
+    return found->second;
+  };
   for (const NodeId id : facts.nodes) {
     const Node& node = graph.node(id);
     std::vector<ValueId> operands;
-    for (const ValueId operand : node.operands) operands.push_back(at(operand)->second);
+    for (const ValueId operand : node.operands) operands.push_back(find(operand));
     const ValueId value = builder.emit(*node.op, std::move(operands), node.attrs, node.location);
     inside.emplace(at(node.result), node.result, value);
   }
   std::vector<ValueId> results;
   for (const KernelFacts::Use& output : facts.outputs) {
     group.outputs.push_back(output.value);
-    results.push_back(at(output.value)->second);
+    results.push_back(find(output.value));
   }
   group.body = builder.finish(std::move(results));
   return group;
@@ -203,7 +208,7 @@ void verify(const Graph& graph, const std::vector<KernelGroup>& groups) {
   }
   for (const ValueId result : graph.results()) {
     ADZE_CHECK(place[result.index] != Place::kNowhere,
-               fmt::format("no group makes result %{}", result.index));
+               fmt::format("result %{} is made by no group", result.index));
   }
 }
 

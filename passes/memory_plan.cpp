@@ -87,13 +87,15 @@ class Planner {
     const std::span<const Parameter> parameters = graph_.parameters();
     std::vector<bool> taken(parameters.size());
     for (std::size_t i = 0; i < parameters.size(); ++i) taken[i] = donated_.empty() || !donated_[i];
-    // A parameter that is a result stays what it is; it may be that result's memory itself.
-    for (const auto& [result, value] : plan_.copies) {
-      if (!graph_.is_parameter(value)) continue;
-      const std::uint32_t i = graph_.value(value).position;
-      if (!taken[i]) plan_.result_aliases[result] = i;
+    // A parameter that is a result keeps its memory, and gives it to that result instead of being copied.
+    std::erase_if(plan_.copies, [&](const std::pair<std::size_t, ValueId>& copy) {
+      if (!graph_.is_parameter(copy.second)) return false;
+      const std::uint32_t i = graph_.value(copy.second).position;
+      const bool gives = !taken[i];
+      if (gives) plan_.result_aliases[copy.first] = i;
       taken[i] = true;
-    }
+      return gives;
+    });
     // First those computed from the very elements they replace, then any of the same type, then of the same
     // size.
     // In the order of the results, so that parameters and their state keep their places.

@@ -17,11 +17,11 @@ struct MemoryPlan {
   /// By value id of the whole graph: parameters, constants, group outputs.
   std::unordered_map<std::uint32_t, loop::BufferRef> places;
   std::vector<ConstantRef> constants;
-  /// For each result: the donated parameter whose memory it takes over, or none. Only a hint for where
-  /// results may live: the program is right with separate memory too.
+  /// For each result: the donated parameter whose memory it takes over, or none. The two are one buffer of
+  /// the program: an argument that its caller keeps after all is copied before the run.
   std::vector<std::optional<std::size_t>> result_aliases;
   /// Results that are a parameter, a constant or an earlier result: copied at the end (result, source value).
-  /// A result that is a donated parameter may be its alias as well: then it is copied onto itself.
+  /// Not those that are a donated parameter and its alias: they are in place already.
   std::vector<std::pair<std::size_t, ValueId>> copies;
   /// What lives in the arena, in the order of being written; alive from group `first` to group `last`.
   struct Tenant {

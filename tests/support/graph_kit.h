@@ -8,7 +8,7 @@
 #include "ir/op_helpers.h"
 #include "passes/ad/ad.h"
 
-namespace adze::test {
+namespace adze::testing {
 
 /// Graphs by hand, briefly: one function an op, scalars and vectors broadcast along the last dims.
 struct GraphKit {
@@ -17,7 +17,7 @@ struct GraphKit {
   ValueId input(Dims shape, std::string name = {}, DType dtype = DType::kF32) {
     return b.parameter({dtype, std::move(shape)}, std::move(name));
   }
-  const Dims& shape(ValueId x) const { return b.type(x).shape; }
+  Dims shape(ValueId x) const { return b.type(x).shape; }  // by value: emitting moves the table
   DType dtype(ValueId x) const { return b.type(x).dtype; }
   ValueId scalar(double value, DType of = DType::kF32) { return b.scalar(of, value); }
 
@@ -138,4 +138,4 @@ inline Graph mlp_step(Optimizer optimizer, std::int64_t batch, std::int64_t in, 
   return rewrite(k.b.finish(std::move(results)), {}, {.fold = true});
 }
 
-}  // namespace adze::test
+}  // namespace adze::testing
