@@ -26,7 +26,7 @@ TEST(OrderKernels, ConsumesWhatItMadeBeforeMakingMore) {
   const ValueId x = k.input({32, 32});
   std::vector<ValueId> products, sums;
   for (int i = 0; i < 4; ++i) products.push_back(k.dot(x, k.input({32, 32})));
-  for (const ValueId product : products) sums.push_back(k.sum(k.exp(product), {1}));
+  for (const ValueId product : products) sums.push_back(k.sum(product, {1}));
   const Graph graph = k.b.finish(sums);
   std::vector<KernelGroup> groups = fuse(graph);
   ASSERT_EQ(groups.size(), 8U);
