@@ -40,6 +40,7 @@ class ScalarBuilder {
 
 /// Says where the element of the result at `index()` comes from. `load` yields an operand's element: a memory
 /// read or the producer's own expression, inlined; which one is the caller's business (lowering, or a test).
+/// A rule loads every operand, under a false guard if it has no element, so that callers see all reads.
 class IndexContext {
  public:
   IndexContext(loop::Exprs& exprs, const Attrs& attrs, std::vector<TensorType> operand_types,

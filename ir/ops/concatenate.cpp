@@ -42,25 +42,39 @@ ValueList transpose_concatenate(TransposeContext& c) {
   return cotangents;
 }
 
+/// Without empty operands; one operand is the result.
+ValueId fold_concatenate(FoldContext& c) {
+  if (c.size() == 1) return c.operand(0);
+  std::vector<ValueId> operands;
+  for (std::size_t i = 0; i < c.size(); ++i) {
+    if (c.type(c.operand(i)).element_count() > 0) operands.push_back(c.operand(i));
+  }
+  return operands.empty() || operands.size() == c.size() ? kNoValue : c.emit(c.op(), operands, c.attrs());
+}
+
 /// Nested selects over the boundaries, the last operand innermost.
 Scalar map_concatenate(IndexContext& c) {
   using loop::ScalarOp;
   const auto d = static_cast<std::size_t>(c.attr<std::int64_t>("dimension"));
+  const std::int64_t total = c.result_type().shape[d];
   loop::Exprs& e = c.exprs();
-  std::int64_t end = c.result_type().shape[d];
+  std::int64_t end = total;
   Scalar element;
   for (std::size_t i = c.size(); i-- > 0;) {
-    const std::int64_t size = c.operand_type(i).shape[d];
-    const std::int64_t begin = end - size;
-    if (size > 0 || (i == 0 && !element)) {  // empty operands are skipped, unless there is nothing else
-      Scalar guard;
-      if (end < c.result_type().shape[d]) guard = e.apply(ScalarOp::lt, {c.index(d), e.index(end)});
-      const Scalar inside = guard;
-      if (begin > 0) guard = e.both(guard, e.apply(ScalarOp::ge, {c.index(d), e.index(begin)}));
-      std::vector<Scalar> index = c.index();
-      index[d] = e.add(index[d], -begin);
-      const Scalar loaded = c.load(i, std::move(index), guard);
-      element = element ? e.apply(ScalarOp::select, {inside, loaded, element}) : loaded;
+    const std::int64_t begin = end - c.operand_type(i).shape[d];
+    const Scalar before_end = end < total ? e.apply(ScalarOp::lt, {c.index(d), e.index(end)}) : Scalar{};
+    const Scalar after_begin = begin > 0 ? e.apply(ScalarOp::ge, {c.index(d), e.index(begin)}) : Scalar{};
+    std::vector<Scalar> index = c.index();
+    index[d] = e.add(index[d], -begin);
+    const bool is_empty = begin == end;
+    const Scalar guard = is_empty ? e.constant(DType::kBool, 0) : e.both(before_end, after_begin);
+    const Scalar loaded = c.load(i, std::move(index), guard);
+    if (is_empty && total > 0) {
+      // nothing to choose
+    } else if (!element || total == 0) {
+      element = loaded;
+    } else {
+      element = e.apply(ScalarOp::select, {before_end, loaded, element});
     }
     end = begin;
   }
@@ -111,7 +125,7 @@ const OpDef op_concatenate{
     .variadic = true,
     .attrs = {{"dimension", std::int64_t{}}},
     .infer_types = infer_concatenate,
-    .fold = [](FoldContext& c) { return c.size() == 1 ? c.operand(0) : kNoValue; },
+    .fold = fold_concatenate,
     .transpose = transpose_concatenate,
     .index_map = map_concatenate,
     .eval = eval_concatenate,

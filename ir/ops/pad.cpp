@@ -54,6 +54,19 @@ std::vector<TensorType> infer_pad(InferContext& c) {
   return {{x.dtype, check_shape(c, std::move(shape))}};
 }
 
+/// The identity, and padding around nothing.
+ValueId fold_pad(FoldContext& c) {
+  if (c.type(c.operand(0)).element_count() == 0) {
+    return emit_broadcast(c.builder(), c.operand(1), c.result_type().shape, {});
+  }
+  for (const auto name : {"low", "high", "interior"}) {
+    for (const std::int64_t amount : c.attr<Dims>(name)) {
+      if (amount != 0) return kNoValue;
+    }
+  }
+  return c.operand(0);
+}
+
 /// The operand's cotangent: what pad placed, gathered again. The value's: the sum of the rest.
 ValueList transpose_pad(TransposeContext& c) {
   GraphBuilder& b = c.builder();
@@ -86,7 +99,10 @@ Scalar map_pad(IndexContext& c) {
   Scalar guard;
   std::vector<Scalar> index;
   for (std::size_t d = 0; d < size.size(); ++d) {
-    if (size[d] == 0) return value;
+    if (size[d] == 0) {
+      c.load(0, std::vector<Scalar>(size.size(), e.index(0)), e.constant(DType::kBool, 0));
+      return value;
+    }
     const std::int64_t step = interior_at(c.attrs(), d) + 1;
     const std::int64_t last = (size[d] - 1) * step;  // where the last element went
     const Scalar position = e.add(c.index(d), -low[d]);
@@ -157,15 +173,7 @@ const OpDef op_pad{
     .operand_names = {"operand", "value"},
     .attrs = {{"low", Dims{}}, {"high", Dims{}}, {"interior", Dims{}, Dims{}}},
     .infer_types = infer_pad,
-    .fold =
-        [](FoldContext& c) {
-          for (const auto name : {"low", "high", "interior"}) {
-            for (const std::int64_t amount : c.attr<Dims>(name)) {
-              if (amount != 0) return kNoValue;
-            }
-          }
-          return c.operand(0);
-        },
+    .fold = fold_pad,
     .transpose = transpose_pad,
     .index_map = map_pad,
     .eval = eval_pad,

@@ -120,6 +120,18 @@ TEST_F(Fold, Movement) {
   EXPECT_EQ(b.emit(op_reverse, {b.emit(op_reverse, {row}, along_0)}, along_0), row);
 }
 
+TEST_F(Fold, EmptyOperandsOfMovement) {
+  const ValueId none = parameter(DType::kF32, {0}), x = parameter(DType::kF32, {3}),
+                y = parameter(DType::kF32, {2});
+  const Attrs along_0 = {{"dimension", std::int64_t{0}}};
+  EXPECT_EQ(b.emit(op_concatenate, {none, x}, along_0), x);
+  EXPECT_EQ(b.emit(op_concatenate, {x, none, y}, along_0), b.emit(op_concatenate, {x, y}, along_0));
+  EXPECT_EQ(op_of(b.emit(op_concatenate, {none, none}, along_0)), &op_concatenate);
+  const ValueId value = parameter(DType::kF32, {});
+  EXPECT_EQ(b.emit(op_pad, {none, value}, {{"low", Dims{2}}, {"high", Dims{1}}}),
+            emit_broadcast(b, value, {3}, {}));
+}
+
 TEST_F(Fold, Reductions) {
   const ValueId x = parameter(DType::kF32, {2, 3, 1});
   const auto sum = [&](ValueId v, Dims axes) { return b.emit(op_reduce_sum, {v}, {{"axes", axes}}); };
