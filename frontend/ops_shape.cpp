@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "adze/ops.h"
@@ -63,14 +64,16 @@ Array arange(std::int64_t stop, DType dtype, Location at) {
   return iota({std::max<std::int64_t>(stop, 0)}, 0, dtype, at.labelled("arange"));
 }
 
-Array arange(double start, double stop, double step, DType dtype, Location at) {
+Array detail::arange(double start, double stop, double step, DType dtype, Location at) {
   if (step == 0 || !std::isfinite(start) || !std::isfinite(stop) || !std::isfinite(step)) {
     throw TypeError(fmt::format("arange: no range from {} to {} in steps of {}", start, stop, step));
   }
   const Composition here("arange", at);
   const double count = std::max(0.0, std::ceil((stop - start) / step));
   if (count > 0x1p48) throw TypeError(fmt::format("arange: {} elements are too many", count));
-  return start + iota({static_cast<std::int64_t>(count)}, 0, dtype) * step;
+  const Array steps = iota({static_cast<std::int64_t>(count)}, 0, dtype);
+  if (is_float(dtype)) return start + steps * step;
+  return static_cast<std::int64_t>(start) + steps * static_cast<std::int64_t>(step);
 }
 
 Array linspace(double start, double stop, std::int64_t count, DType dtype, Location at) {

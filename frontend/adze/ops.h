@@ -39,10 +39,17 @@ Array ones(Dims shape, DType dtype = DType::kF32, Location at = Location::curren
 Array full(Dims shape, Operand value, std::optional<DType> dtype = {});
 Array zeros_like(Operand x);
 Array ones_like(Operand x);
-/// start, start + step, ... below `stop`; of i32 for integers, f32 otherwise, unless a dtype is given.
+/// 0, 1, ..., stop - 1.
 Array arange(std::int64_t stop, DType dtype = DType::kI32, Location at = Location::current());
-Array arange(double start, double stop, double step, DType dtype = DType::kF32,
-             Location at = Location::current());
+namespace detail {
+Array arange(double start, double stop, double step, DType dtype, Location at);
+}
+/// start, start + step, ... before `stop`; i32 for integers, f32 otherwise, unless a dtype is given.
+template <detail::Arithmetic T>
+Array arange(T start, T stop, T step = 1, std::optional<DType> dtype = {}, Location at = Location::current()) {
+  return detail::arange(static_cast<double>(start), static_cast<double>(stop), static_cast<double>(step),
+                        dtype.value_or(std::is_integral_v<T> ? DType::kI32 : DType::kF32), at);
+}
 /// `count` values from `start` to `stop`, both included.
 Array linspace(double start, double stop, std::int64_t count, DType dtype = DType::kF32,
                Location at = Location::current());

@@ -1,6 +1,9 @@
 # Every file that <adze/adze.h> reaches is public (and installed); none is LLVM's, CLI11's, fmt's or JSON's.
 file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/public_headers.cpp "#include <adze/adze.h>\n")
-execute_process(COMMAND ${CXX} -std=c++20 -M -I${SOURCE_DIR} -I${SOURCE_DIR}/frontend -isystem ${BOOST}
+if(NOT BOOST STREQUAL "/usr/include")  # naming it would upset the order of the system's own
+  set(boost_flags -isystem ${BOOST})
+endif()
+execute_process(COMMAND ${CXX} -std=c++20 -M -I${SOURCE_DIR} -I${SOURCE_DIR}/frontend ${boost_flags}
                         ${CMAKE_CURRENT_BINARY_DIR}/public_headers.cpp
                 OUTPUT_VARIABLE dependencies RESULT_VARIABLE result ERROR_VARIABLE errors)
 if(result)
