@@ -40,7 +40,7 @@ Array softmax_cross_entropy(Operand logits, Operand labels) {
 
 Array sigmoid_cross_entropy(Operand logits, Operand labels) {
   const Composition here("sigmoid_cross_entropy", logits.at());
-  return maximum(logits, 0) - logits * labels + log1p(exp(-abs(logits)));
+  return maximum(logits, 0) - logits * labels + log1p(exp(minimum(logits, -logits)));
 }
 
 Array mse(Operand prediction, Operand target) {

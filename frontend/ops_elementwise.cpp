@@ -232,7 +232,8 @@ Array gelu(Operand x) {
 
 Array softplus(Operand x) {
   const Composition here("softplus", x.at());
-  return maximum(x, 0) + log1p(exp(-abs(x)));
+  // min(x, -x), not -abs(x): its derivative at 0 is 0, so that of the whole is 1/2.
+  return maximum(x, 0) + log1p(exp(minimum(x, -x)));
 }
 
 Array softmax(Operand x, Axes axes) {

@@ -55,7 +55,7 @@ class Momentum {
   explicit Momentum(MomentumOptions options) : options_(options) {}
   template <class Tree>
   MomentumState<Tree> init(const Tree& model) const {
-    return {tree_map([](const Array& w) { return zeros_like(w); }, model)};
+    return {zeros_like(model)};
   }
   template <class Tree>
   std::pair<Tree, MomentumState<Tree>> apply(const Tree& model, const Tree& gradients,
@@ -100,8 +100,7 @@ class Adam {
   explicit Adam(AdamOptions options) : options_(options) {}
   template <class Tree>
   AdamState<Tree> init(const Tree& model) const {
-    const auto zero = [](const Array& w) { return zeros_like(w); };
-    return {tree_map(zero, model), tree_map(zero, model), zeros({}, DType::kI32)};
+    return {zeros_like(model), zeros_like(model), zeros({}, DType::kI32)};
   }
   template <class Tree>
   std::pair<Tree, AdamState<Tree>> apply(const Tree& model, const Tree& gradients,

@@ -302,6 +302,8 @@ T tree_unflatten(T tree, std::vector<Array> leaves) {
   return tree;
 }
 
+Array zeros_like(Operand x);
+
 /// Applies `f` to each Array, or to the Arrays in the same place of several trees of the same structure
 /// (TypeError when it differs). Static parts are those of the first tree.
 template <class F, class T, class... Rest>
@@ -317,6 +319,13 @@ T tree_map(F&& f, T tree, const Rest&... rest) {
   }
   (std::index_sequence_for<Rest...>());
   return tree;
+}
+
+/// A tree of zeros of the same shapes and dtypes.
+template <class T>
+  requires(!std::is_convertible_v<const T&, Operand>)
+T zeros_like(const T& tree) {
+  return tree_map([](const Array& leaf) { return zeros_like(Operand(leaf)); }, tree);
 }
 
 }  // namespace adze
