@@ -58,12 +58,13 @@ Value* zero_bytes(llvm::IRBuilderBase& builder) {
 
 }  // namespace
 
-ExprEmitter::ExprEmitter(llvm::IRBuilderBase& builder, ScalarFeatures features, const loop::Kernel& kernel)
+ExprEmitter::ExprEmitter(llvm::IRBuilderBase& builder, ScalarFeatures features, const loop::Kernel& kernel,
+                         bool keep_lanes)
     : builder_(builder),
       printer_(builder, features),
       kernel_(kernel),
       exprs_(kernel.exprs),
-      registers_(builder, printer_, kernel),
+      registers_(builder, printer_, kernel, keep_lanes),
       variables_(exprs_.var_count()),
       variable_lanes_(exprs_.var_count()),
       variable_firsts_(exprs_.var_count()),
@@ -158,8 +159,8 @@ template <class Visit>
 void ExprEmitter::visit_arguments(const Node& node, Visit&& visit) {
   const Expr& expr = exprs_[node.id];
   if (expr.kind == ExprKind::kConst || expr.kind == ExprKind::kVar) return;
-  if (node.first_lane) {
-    if (!splits(expr)) return visit(Node{node.id, false});
+  if (node.first_lane && !splits(expr)) return visit(Node{node.id, false});
+  if (node.first_lane || is_uniform_sum(node.id)) {
     visit(Node{expr.args[0], true});
     visit(Node{expr.args[1], true});
     return;
@@ -199,8 +200,18 @@ Value* ExprEmitter::value(ExprId id) {
   return values_[id.index];
 }
 
+bool ExprEmitter::is_uniform_sum(ExprId id) {
+  return splits(exprs_[id]) && lane(id).kind == Lane::Kind::kUniform;
+}
+
 Value* ExprEmitter::compute(ExprId id) {
   const Expr& expr = exprs_[id];
+  if (is_uniform_sum(id)) {
+    const Offset sum = compute_first(id);
+    return sum.variable == nullptr ? builder_.getInt64(bits(sum.constant))
+           : sum.constant == 0     ? sum.variable
+                               : index_op(ScalarOp::add, sum.variable, builder_.getInt64(bits(sum.constant)));
+  }
   const auto argument = [&](std::size_t i) { return expr.args[i] ? values_[expr.args[i].index] : nullptr; };
   switch (expr.kind) {
     case ExprKind::kConst:
@@ -247,12 +258,6 @@ Offset ExprEmitter::compute_first(ExprId id) {
   }
   if (!splits(expr)) return of_value(values_[id.index]);
 
-  const auto combine = [&](ScalarOp op, Value* x, Value* y) {
-    return table_.get({tag(kIndex, op, DType::kI64), bits(x), bits(y)}, [&] {
-      const std::array args{x, y};
-      return printer_.apply(op, DType::kI64, args);
-    });
-  };
   const Offset a = firsts_[expr.args[0].index], b = firsts_[expr.args[1].index];
   if (expr.op == ScalarOp::mul) {
     const bool swap = exprs_.as_index(expr.args[0]).has_value();
@@ -261,7 +266,7 @@ Offset ExprEmitter::compute_first(ExprId id) {
     Offset product{nullptr, x.constant * factor};
     if (x.variable != nullptr && factor != 0) {
       product.variable =
-          factor == 1 ? x.variable : combine(ScalarOp::mul, x.variable, builder_.getInt64(bits(factor)));
+          factor == 1 ? x.variable : index_op(ScalarOp::mul, x.variable, builder_.getInt64(bits(factor)));
     }
     return product;
   }
@@ -269,11 +274,18 @@ Offset ExprEmitter::compute_first(ExprId id) {
   Offset sum{a.variable, plus ? a.constant + b.constant : a.constant - b.constant};
   if (b.variable != nullptr) {
     Value* zero = builder_.getInt64(0);
-    sum.variable = a.variable != nullptr ? combine(expr.op, a.variable, b.variable)
+    sum.variable = a.variable != nullptr ? index_op(expr.op, a.variable, b.variable)
                    : plus                ? b.variable
-                                         : combine(ScalarOp::sub, zero, b.variable);
+                                         : index_op(ScalarOp::sub, zero, b.variable);
   }
   return sum;
+}
+
+Value* ExprEmitter::index_op(ScalarOp op, Value* x, Value* y) {
+  return table_.get({tag(kIndex, op, DType::kI64), bits(x), bits(y)}, [&] {
+    const std::array args{x, y};
+    return printer_.apply(op, DType::kI64, args);
+  });
 }
 
 Value* ExprEmitter::splat(Value* value) {
@@ -417,11 +429,7 @@ void ExprEmitter::store(BufferId buffer, const Place& place, Value* value) {
   if (!uniform) value = splat(value);
   ADZE_CHECK(!uniform || !is_vector(value), "lanes stored to one element of " + target.name);
   if (target.scope == loop::Scope::kRegister) {
-    const std::vector<std::int64_t> positions = register_positions(place);
-    if (mask != nullptr)
-      value = builder_.CreateSelect(mask, value, registers_.read(buffer, positions, lanes));
-    registers_.write(buffer, positions, lanes, value);
-    return;
+    return registers_.write(buffer, register_positions(place), lanes, value, mask);
   }
   const DType dtype = target.type.dtype;
   value = printer_.to_memory(value, dtype);

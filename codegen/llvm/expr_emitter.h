@@ -46,7 +46,9 @@ struct Place {
 /// a scalar; inside, what does not depend on the lane stays one.
 class ExprEmitter {
  public:
-  ExprEmitter(llvm::IRBuilderBase& builder, ScalarFeatures features, const loop::Kernel& kernel);
+  /// `keep_lanes`: see RegisterFile.
+  ExprEmitter(llvm::IRBuilderBase& builder, ScalarFeatures features, const loop::Kernel& kernel,
+              bool keep_lanes);
 
   /// A statement begins: values of expressions are computed again, since variables and memory have changed.
   /// (What has not is found in the value table.)
@@ -101,6 +103,8 @@ class ExprEmitter {
   llvm::Value* compute(loop::ExprId id);
   Offset compute_first(loop::ExprId id);
   bool splits(const loop::Expr& expr) const;
+  bool is_uniform_sum(loop::ExprId id);
+  llvm::Value* index_op(loop::ScalarOp op, llvm::Value* x, llvm::Value* y);
 
   llvm::Value* combined_mask(llvm::Value* guard);
   llvm::Value* scalar_load(loop::BufferId buffer, const Offset& first, llvm::Value* condition);

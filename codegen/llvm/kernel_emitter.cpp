@@ -50,17 +50,20 @@ void collect_written(const std::vector<Stmt>& body, std::vector<bool>& written) 
 
 class KernelEmitter {
  public:
-  KernelEmitter(const loop::Kernel& kernel, ScalarFeatures features, llvm::Function& function)
+  KernelEmitter(const loop::Kernel& kernel, ScalarFeatures features, llvm::Function& function,
+                bool keep_lanes)
       : kernel_(kernel),
         function_(function),
         builder_(BasicBlock::Create(function.getContext(), "entry", &function)),
-        exprs_(builder_, features, kernel) {
+        exprs_(builder_, features, kernel, keep_lanes) {
     for (std::uint32_t i = 0; i < kernel.argument_count; ++i) exprs_.set_pointer({i}, function.getArg(i));
   }
 
-  void run() {
+  /// False: registers must keep their lanes, print again.
+  bool run() {
     statements(kernel_.body);
     builder_.CreateRetVoid();
+    return !exprs_.registers().must_keep_lanes();
   }
 
  private:
@@ -179,35 +182,40 @@ class KernelEmitter {
       high = range ? range->second : INT64_MAX;
       if (const auto* known = llvm::dyn_cast<llvm::ConstantInt>(limit)) low = high = known->getSExtValue();
       if (high <= 0) return;  // no lane is ever active
-      if (low <= 0) any = builder_.CreateICmpSGT(limit, builder_.getInt64(0));
+      if (low <= 0) any = some_lane(limit);
     }
     const auto lanes = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(extent)));
     if (std::min(low, extent) < lanes) {
-      // Within [0, extent] the limit fits the i32 numbers it is compared with: half the registers of i64
-      // ones.
-      if (low < 0) limit = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, limit, builder_.getInt64(0));
-      if (high > extent && (lanes > extent || high > INT32_MAX)) {
-        limit = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, limit,
-                                               builder_.getInt64(static_cast<std::uint64_t>(extent)));
-      }
-      mask = lane_mask(limit, lanes);
+      const ValueTable::Key key{UINT64_MAX, reinterpret_cast<std::uintptr_t>(limit),
+                                static_cast<std::uint64_t>(extent)};
+      mask = exprs_.table().get(key, [&] { return lane_mask(limit, low, high, extent, lanes); });
     }
     exprs_.enter_vector_loop(stmt, mask, any);
     statements(stmt.body);
     exprs_.leave_vector_loop();
   }
 
-  /// lane < limit
-  Value* lane_mask(Value* limit, std::int64_t lanes) {
+  Value* some_lane(Value* limit) {
+    const ValueTable::Key key{UINT64_MAX, reinterpret_cast<std::uintptr_t>(limit)};
+    return exprs_.table().get(key, [&] { return builder_.CreateICmpSGT(limit, builder_.getInt64(0)); });
+  }
+
+  /// lane < min(limit, extent), compared as i32 numbers: half the registers of i64 ones.
+  Value* lane_mask(Value* limit, std::int64_t low, std::int64_t high, std::int64_t extent,
+                   std::int64_t lanes) {
+    if (low < INT32_MIN) {
+      limit = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, limit, builder_.getInt64(0));
+    }
+    if (high > INT32_MAX || (high > extent && extent < lanes)) {
+      limit = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, limit,
+                                             builder_.getInt64(static_cast<std::uint64_t>(extent)));
+    }
     llvm::SmallVector<std::uint32_t, 64> numbers;
     for (std::uint32_t i = 0; i < lanes; ++i) numbers.push_back(i);
-    const ValueTable::Key key{UINT64_MAX, reinterpret_cast<std::uintptr_t>(limit),
-                              static_cast<std::uint64_t>(lanes)};
-    return exprs_.table().get(key, [&] {
-      Value* bound = builder_.CreateTrunc(limit, builder_.getInt32Ty());
-      return builder_.CreateICmpSLT(llvm::ConstantDataVector::get(function_.getContext(), numbers),
-                                    builder_.CreateVectorSplat(static_cast<unsigned>(lanes), bound));
-    });
+    return builder_.CreateICmpSLT(
+        llvm::ConstantDataVector::get(function_.getContext(), numbers),
+        builder_.CreateVectorSplat(static_cast<unsigned>(lanes),
+                                   builder_.CreateTrunc(limit, builder_.getInt32Ty())));
   }
 
   // Accumulation.
@@ -285,7 +293,11 @@ std::int64_t scratch_bytes(const loop::Kernel& kernel) {
 }
 
 void emit_kernel(const loop::Kernel& kernel, ScalarFeatures features, llvm::Function& function) {
-  KernelEmitter(kernel, features, function).run();
+  if (KernelEmitter(kernel, features, function, false).run()) return;
+  const auto linkage = function.getLinkage();
+  function.deleteBody();
+  function.setLinkage(linkage);  // deleting a body makes a declaration of it, and that external
+  KernelEmitter(kernel, features, function, true).run();
 }
 
 }  // namespace adze

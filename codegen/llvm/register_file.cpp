@@ -87,10 +87,12 @@ class SlotFinder {
 
 }  // namespace
 
-RegisterFile::RegisterFile(llvm::IRBuilderBase& builder, const ScalarPrinter& printer, const Kernel& kernel)
+RegisterFile::RegisterFile(llvm::IRBuilderBase& builder, const ScalarPrinter& printer, const Kernel& kernel,
+                           bool keep_lanes)
     : builder_(builder),
       printer_(printer),
       kernel_(kernel),
+      keep_lanes_(keep_lanes),
       slot_size_(SlotFinder(kernel).result()),
       alloc_level_(kernel.buffers.size(), 0),
       levels_(1) {}
@@ -106,18 +108,24 @@ void RegisterFile::allocate(BufferId buffer) {
   std::erase_if(levels_.back().values, [&](const auto& entry) { return entry.first.buffer == buffer.index; });
 }
 
-Value* RegisterFile::read_slot(const Slot& slot, std::size_t level) {
+RegisterFile::Content RegisterFile::content(const Slot& slot, std::size_t level) {
   Level& here = levels_[level];
   if (const auto found = here.values.find(slot); found != here.values.end()) return found->second;
-  if (level == alloc_level_[slot.buffer]) return llvm::Constant::getNullValue(slot_type(slot.buffer));
-  Value* outer = read_slot(slot, level - 1);
+  if (level == alloc_level_[slot.buffer]) return {};
+  Content outer = content(slot, level - 1);
   if (here.head == nullptr || !here.written[slot.buffer]) return outer;
-  auto* phi = llvm::PHINode::Create(outer->getType(), 2);
+  // Unspecified at first, but maybe not in the second iteration.
+  if (outer.value == nullptr) outer.value = llvm::Constant::getNullValue(slot_type(slot.buffer));
+  auto* phi = llvm::PHINode::Create(outer.value->getType(), 2);
   phi->insertBefore(here.head->getFirstNonPHIIt());
-  phi->addIncoming(outer, here.before);
-  here.values.emplace(slot, phi);
-  here.phis.emplace_back(slot, phi);
-  return phi;
+  phi->addIncoming(outer.value, here.before);
+  here.phis.push_back({slot, phi, outer.mask});
+  return here.values[slot] = {phi, outer.mask};
+}
+
+Value* RegisterFile::read_slot(const Slot& slot) {
+  Value* value = content(slot).value;
+  return value != nullptr ? value : llvm::Constant::getNullValue(slot_type(slot.buffer));
 }
 
 Value* RegisterFile::read(BufferId buffer, std::span<const std::int64_t> positions, int lanes) {
@@ -135,19 +143,26 @@ Value* RegisterFile::read(BufferId buffer, std::span<const std::int64_t> positio
   return result;
 }
 
-void RegisterFile::write(BufferId buffer, std::span<const std::int64_t> positions, int lanes, Value* value) {
+void RegisterFile::write(BufferId buffer, std::span<const std::int64_t> positions, int lanes, Value* value,
+                         Value* mask) {
   const auto size = static_cast<std::size_t>(slot_size_[buffer.index]);
-  auto& values = levels_.back().values;
-  if (size > 0) {
-    ADZE_CHECK(positions.size() == size, "a vector register is written in parts");
-    values[{buffer.index, positions[0] / slot_size_[buffer.index]}] = value;
-  } else if (lanes == 0) {
-    values[{buffer.index, positions[0]}] = value;
-  } else {
+  if (size == 0 && lanes > 0) {
+    if (mask != nullptr) value = builder_.CreateSelect(mask, value, read(buffer, positions, lanes));
     for (std::size_t lane = 0; lane < positions.size(); ++lane) {
-      values[{buffer.index, positions[lane]}] = builder_.CreateExtractElement(value, lane);
+      levels_.back().values[{buffer.index, positions[lane]}] = {builder_.CreateExtractElement(value, lane)};
+    }
+    return;
+  }
+  ADZE_CHECK(size == 0 || positions.size() == size, "a vector register is written in parts");
+  const Slot slot{buffer.index, size == 0 ? positions[0] : positions[0] / slot_size_[buffer.index]};
+  if (mask != nullptr) {
+    const Content old = content(slot);
+    if (old.value != nullptr && (keep_lanes_ || old.mask != mask)) {
+      value = builder_.CreateSelect(mask, value, old.value);
+      mask = nullptr;
     }
   }
+  levels_.back().values[slot] = {value, mask};
 }
 
 void RegisterFile::enter_loop(llvm::BasicBlock* before, llvm::BasicBlock* head,
@@ -158,24 +173,26 @@ void RegisterFile::enter_loop(llvm::BasicBlock* before, llvm::BasicBlock* head,
 void RegisterFile::leave_loop(llvm::BasicBlock* latch) {
   Level level = std::move(levels_.back());
   levels_.pop_back();
-  for (auto& [slot, phi] : level.phis) {
-    Value* last = level.values.at(slot);
-    if (last != phi) {
-      phi->addIncoming(last, latch);
+  for (const auto& [slot, phi, mask] : level.phis) {
+    const Content last = level.values.at(slot);
+    if (last.value != phi) {
+      phi->addIncoming(last.value, latch);
+      // The mask the content came in with was taken to hold in every iteration.
+      must_keep_lanes_ = must_keep_lanes_ || (mask != nullptr && last.mask != mask);
       continue;
     }
     // Read but not written after all.
     Value* outer = phi->getIncomingValue(0);
-    for (auto& [unused, value] : level.values) {
-      if (value == phi) value = outer;
+    for (auto& [unused, content] : level.values) {
+      if (content.value == phi) content.value = outer;
     }
     level.values.erase(slot);
     phi->replaceAllUsesWith(outer);
     phi->eraseFromParent();
   }
   // The body runs at least once, so what it wrote last is what the slots hold from here on.
-  for (const auto& [slot, value] : level.values) {
-    if (alloc_level_[slot.buffer] < levels_.size()) levels_.back().values[slot] = value;
+  for (const auto& [slot, content] : level.values) {
+    if (alloc_level_[slot.buffer] < levels_.size()) levels_.back().values[slot] = content;
   }
 }
 
@@ -186,13 +203,13 @@ void RegisterFile::enter_branch() {
 void RegisterFile::leave_branch(llvm::BasicBlock* before, llvm::BasicBlock* branch_end) {
   const Level level = std::move(levels_.back());
   levels_.pop_back();
-  for (const auto& [slot, value] : level.values) {
+  for (const auto& [slot, then] : level.values) {
     if (alloc_level_[slot.buffer] >= levels_.size()) continue;
-    Value* otherwise = read_slot(slot);
-    llvm::PHINode* phi = builder_.CreatePHI(value->getType(), 2);
-    phi->addIncoming(value, branch_end);
-    phi->addIncoming(otherwise, before);
-    levels_.back().values[slot] = phi;
+    const Content otherwise = content(slot);
+    llvm::PHINode* phi = builder_.CreatePHI(then.value->getType(), 2);
+    phi->addIncoming(then.value, branch_end);
+    phi->addIncoming(read_slot(slot), before);
+    levels_.back().values[slot] = {phi, then.mask == otherwise.mask ? then.mask : nullptr};
   }
 }
 
