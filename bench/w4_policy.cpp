@@ -1,0 +1,39 @@
+#include "bench/workload.h"
+
+// W4: a control policy 17-64-64-6, tanh, forward only. The cost of the call counts: bound once, then called.
+
+namespace adze::bench {
+namespace {
+
+struct Policy {
+  nn::Linear a, b, c;
+  Array operator()(const Array& x) const { return c(tanh(b(tanh(a(x))))); }
+};
+
+Workload workload(std::string id, std::int64_t batch) {
+  return {std::move(id), "policy 17-64-64-6, tanh, forward, batch " + std::to_string(batch),
+          [=](double seconds) {
+            auto [k1, k2, k3, kx] = random::split<4>(random::key(4));
+            const Policy policy{nn::linear(k1, 17, 64), nn::linear(k2, 64, 64), nn::linear(k3, 64, 6)};
+            const Array x = random::normal(kx, {batch, 17});
+            auto forward = compile([](const Policy& p, const Array& observation) { return p(observation); });
+            Report report;
+            report.losses = {sum(forward(policy, x)).item<double>()};
+            auto call = forward.bind(policy, x);
+            // One call takes about as long as reading the clock: time a hundred together.
+            report.step_us = time_calls(seconds, [&] {
+              for (int i = 0; i < 100; ++i) call();
+            });
+            for (double& us : report.step_us) us /= 100;
+            report.stats = forward.stats();
+            return report;
+          }};
+}
+
+}  // namespace
+
+std::vector<Workload> w4_policy() {
+  return {workload("W4-B1", 1), workload("W4-B256", 256)};
+}
+
+}  // namespace adze::bench
