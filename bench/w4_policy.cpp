@@ -25,7 +25,7 @@ Workload workload(std::string id, std::int64_t batch) {
               for (int i = 0; i < 100; ++i) call();
             });
             for (double& us : report.step_us) us /= 100;
-            report.stats = forward.stats();
+            report.compilation = forward.report(policy, x);
             return report;
           }};
 }

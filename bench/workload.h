@@ -15,7 +15,7 @@ namespace adze::bench {
 struct Report {
   std::vector<double> losses;   ///< of the first 10 steps from the fixed seed; or, forward only, output sums
   std::vector<double> step_us;  ///< one an untimed-warm-up step
-  CompileStats stats;
+  CompileReport compilation;
 };
 
 /// One row: an id such as "W1-B64" and the program behind it. `seconds`: how long to keep timing.
@@ -56,7 +56,7 @@ Report train(Step& step, Model model, State state, const Array& x, const Array& 
     report.losses.push_back(loss.item<double>());
   }
   report.step_us = time_calls(seconds, once);
-  report.stats = step.stats();
+  report.compilation = step.report(std::move(model), std::move(state), x, y);  // the donating one
   return report;
 }
 

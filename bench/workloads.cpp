@@ -42,7 +42,8 @@ int run(const std::vector<std::string>& wanted, double seconds) {
     const Report report = workload.run(seconds);
     fmt::print("{:<12} {:>10.2f} {:>10.2f} {:>10.2f} {:>11.1f} {:>12} {:>12}\n", workload.id,
                quantile(report.step_us, 0.5), quantile(report.step_us, 0.1), quantile(report.step_us, 0.9),
-               report.stats.compile_ms, report.stats.arena_bytes, report.stats.lower_bound_bytes);
+               report.compilation.compile_ms, report.compilation.arena_bytes,
+               report.compilation.lower_bound_bytes);
     fmt::print("  {}\n  {}", workload.description, report.losses.size() > 1 ? "losses" : "sum of outputs");
     for (const double loss : report.losses) fmt::print(" {:.6f}", loss);
     fmt::print("\n");

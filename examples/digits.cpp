@@ -182,7 +182,8 @@ void train(const Options& options) {
     const double took = microseconds_since(start);
     if (i >= 10) eager_us.push_back(took);  // the first calls compile the ops
   }
-  const auto stats = step.stats();
+  const CompileReport stats =
+      step.report(std::move(model), std::move(state), x, y);  // what ran: model and state donated
   const double compiled = median(compiled_us), eager = median(eager_us);
   std::printf("memory plan: arena of %lld bytes (no plan needs less than %lld)\n",
               static_cast<long long>(stats.arena_bytes), static_cast<long long>(stats.lower_bound_bytes));
