@@ -143,7 +143,7 @@ void train(const Options& options) {
   };
   auto step = compile(step_by_ops, {.name = "training_step"});
   auto correct = compile([](const Mlp& m, const Array& x, const Array& y) {
-    return mean(astype(equal(argmax(m(x), 1), y), DType::kF32));
+    return mean(astype(argmax(m(x), 1) == y, DType::kF32));
   });
 
   std::vector<double> compiled_us;

@@ -3,6 +3,8 @@
 // Everything a user of Adze includes.
 #include "adze/array.h"
 #include "adze/compile.h"
+#include "adze/data.h"
+#include "adze/io.h"
 #include "adze/nn.h"
 #include "adze/ops.h"
 #include "adze/optim.h"

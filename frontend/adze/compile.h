@@ -224,25 +224,26 @@ class CompiledFunction : public detail::Callable<CompiledFunction<F>> {
                                  *static_cast<const Result*>(detail::result_of(specialisation)));
   }
 
-  /// What compiling for these arguments did; compiles if need be, runs nothing.
+  /// What compiling for these arguments did; compiles if need be, runs nothing. An argument passed by
+  /// std::move stands for one that is donated, but is left alone.
   template <class... Args>
-  CompileReport report(const Args&... args) const {
-    return detail::report(prepare(args...));
+  CompileReport report(Args&&... args) const {
+    return detail::report(prepare(std::forward<Args>(args)...));
   }
   /// The compiled program with all its levels (runtime/executable.h).
   template <class... Args>
-  std::shared_ptr<const Executable> executable(const Args&... args) const {
-    return detail::executable(prepare(args...));
+  std::shared_ptr<const Executable> executable(Args&&... args) const {
+    return detail::executable(prepare(std::forward<Args>(args)...));
   }
   /// How many combinations of types were traced and compiled so far.
   std::size_t specialisations() const { return cache_->size(); }
 
  private:
   template <class... Args>
-  const detail::Specialisation& prepare(const Args&... args) const {
-    using Result = detail::CallResult<F, const Args&...>;
-    detail::FlatCall flat(&detail::kTypeTag<Result, std::decay_t<const Args&>...>);
-    (flat.add(args), ...);
+  const detail::Specialisation& prepare(Args&&... args) const {
+    using Result = detail::CallResult<F, Args...>;
+    detail::FlatCall flat(&detail::kTypeTag<Result, std::decay_t<Args>...>);
+    (flat.add(std::forward<Args>(args)), ...);
     return specialise<Result>(flat, cache_->site({}), args...);
   }
 

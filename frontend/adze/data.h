@@ -16,17 +16,20 @@ namespace adze::data {
 /// "path:line:column: ..." when malformed.
 Array read_csv(const std::string& path);
 
-/// An IDX file (MNIST's format), gzip or plain. u8 elements become i32. IoError "path: byte N: ..." when malformed.
+/// An IDX file (MNIST's format), gzip or plain. u8 elements become i32. IoError "path: byte N: ..." when
+/// malformed.
 Array read_idx(const std::string& path);
 
-/// The rows of `array` (its entries along axis 0) at `rows`, in that order. RuntimeError when one is out of range.
+/// The rows of `array` (its entries along axis 0) at `rows`, in that order. RuntimeError when one is out of
+/// range.
 Array take_rows(const Array& array, const std::vector<std::int64_t>& rows);
 
 struct BatchOptions {
   std::int64_t batch_size = 64;
-  bool shuffle = true;     ///< a permutation drawn from `seed`; give each epoch its own
+  bool shuffle = true;  ///< a permutation drawn from `seed`; give each epoch its own
   std::uint64_t seed = 0;
-  bool drop_last = true;   ///< leave out the last rows when they do not fill a batch (a second shape to compile)
+  bool drop_last =
+      true;  ///< leave out the last rows when they do not fill a batch (a second shape to compile)
 };
 
 /// What `batches` returns: a range of (inputs, labels).
