@@ -4,6 +4,7 @@
 #include <cmath>
 #include <random>
 
+#include "ir/number_text.h"
 #include "runtime/interpreter.h"
 #include "tools/commands.h"
 
@@ -67,8 +68,7 @@ std::string index_text(const TensorType& type, std::int64_t position) {
 }
 
 std::string element_text(const Literal& literal, std::int64_t i) {
-  return is_float(literal.type().dtype) ? fmt::format("{}", literal.as_double(i))
-                                        : fmt::format("{}", literal.as_int(i));
+  return format_number(literal.type().dtype, element_bits(literal, i));
 }
 
 double default_tolerance(DType dtype) {
