@@ -22,8 +22,8 @@ constexpr std::size_t kLargestText = std::size_t{1} << 32;
 
 std::string unknown(std::string_view what, std::string_view name, const std::vector<std::string>& known) {
   const std::vector<std::string_view> views(known.begin(), known.end());
-  return fmt::format("there is no {} '{}'{}; there {} {}", what, name, did_you_mean(name, views),
-                     known.size() == 1 ? "is" : "are", fmt::join(known, ", "));
+  return fmt::format("there is no {} '{}'{} (known: {})", what, name, did_you_mean(name, views),
+                     fmt::join(known, ", "));
 }
 
 }  // namespace

@@ -67,9 +67,9 @@ TEST_F(Tool, UsageErrors) {
       {"print", "FILE is required\nTry `adze --help`."},
       {"print f.adze --emit=ast",
        "--emit: ast not in {input,graph,groups,plan,loops,llvm,asm}\nTry `adze --help`."},
-      {"print two.adze --emit=input --function=h", "there is no function 'h'; there are f, g"},
+      {"print two.adze --emit=input --function=h", "there is no function 'h' (known: f, g)"},
       {"print f.adze --emit=input --function=afine",
-       "there is no function 'afine'; did you mean 'affine'?; there is affine"},
+       "there is no function 'afine'; did you mean 'affine'? (known: affine)"},
       {"print f.adze --emit=input --donate=2", "@affine has no parameter 2: it has 2, counted from 0"},
       {"run two.adze --output-dir=o --device=interpreter",
        "two.adze holds 2 functions; choose one with --function: f, g"},
@@ -123,7 +123,7 @@ TEST_F(Tool, PrintsWhatItReads) {
 TEST_F(Tool, RunsOnBothDevices) {
   dir_.write("f.adze", kAffine);
   write_inputs();
-  for (const std::string device : {"interpreter"}) {
+  for (const std::string device : {"interpreter", "cpu"}) {
     const Outcome outcome =
         run("run f.adze --input x.npy b.npy --output-dir=" + device + "/deep --device=" + device);
     EXPECT_EQ(outcome.code, 0) << outcome.err;
@@ -186,6 +186,54 @@ TEST_F(Tool, Differentiates) {
                              "' run - --device=interpreter --output-dir=o --input x.npy n.npy");
   EXPECT_EQ(second.code, 0) << second.err;
   EXPECT_EQ(io::load_npy(dir_ / "o/result0.npy").as_double(0), 2);
+}
+
+TEST_F(Tool, ChecksCompiledAgainstInterpreted) {
+  dir_.write("f.adze", kAffine);
+  const Outcome good = run("check f.adze");
+  EXPECT_EQ(good.code, 0) << good.err;
+  EXPECT_EQ(good.out,
+            "@affine result 0 f32[2,3]: good, largest difference 0\n"
+            "@affine result 1 f32[3]: good, largest difference 0\n");
+
+  // Sums are reordered, so a dot product of 1000 numbers is not the same bit for bit.
+  dir_.write("dot.adze", R"(func @dot(%x: f32[8,1000], %y: f32[1000,8]) -> f32[8,8] {
+    %z = dot_general %x, %y {contract = [1] x [0]}
+    return %z
+  })");
+  EXPECT_EQ(run("check dot.adze --seed=5").code, 0);
+  const Outcome strict = run("check dot.adze --seed=5 --tolerance=0");
+  EXPECT_EQ(strict.code, 1);
+  EXPECT_EQ(strict.err, "");
+  EXPECT_TRUE(strict.out.starts_with("@dot result 0 f32[8,8]: FAILED, largest difference ")) << strict.out;
+  EXPECT_TRUE(strict.out.ends_with(" (tolerance 0, seed 5)\n")) << strict.out;
+}
+
+TEST_F(Tool, EveryLevelCanBePrinted) {
+  dir_.write("f.adze", kAffine);
+  const std::pair<std::string, std::string> levels[] = {
+      {"input", "func @affine("}, {"graph", "func @affine("},    {"groups", "group 0: loop"},
+      {"plan", "arena 0 bytes"},  {"loops", "program @affine("}, {"llvm", "; ModuleID = 'affine'"},
+      {"asm", "\t.text"}};
+  for (const auto& [level, start] : levels) {
+    const Outcome outcome = run("print f.adze --cpu=x86-64 --emit=" + level);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_TRUE(outcome.out.starts_with(start)) << level << outcome.out;
+  }
+  // Two functions: one after the other, with a line between.
+  dir_.write("two.adze", "func @f() -> () { return }\nfunc @g() -> () { return }\n");
+  EXPECT_EQ(run("print two.adze").out, "func @f() -> () {\n  return\n}\n\nfunc @g() -> () {\n  return\n}\n");
+  EXPECT_EQ(run("print two.adze --function=g").out, "func @g() -> () {\n  return\n}\n");
+}
+
+TEST_F(Tool, UnknownPassesAndCpus) {
+  dir_.write("f.adze", kAffine);
+  const Outcome pass = run("print f.adze --disable=fuze");
+  EXPECT_EQ(pass.code, 2);
+  EXPECT_EQ(pass.err.substr(0, 80),
+            "error: --disable: there is no pass 'fuze'; did you mean 'fuse'? (known: canonica");
+  EXPECT_EQ(run("print f.adze --cpu=z80").code, 2);
+  EXPECT_EQ(run("print f.adze", "ADZE_DISABLE=fuze").code, 2);
 }
 
 }  // namespace
