@@ -117,8 +117,8 @@ void show_progress(std::int64_t epoch, std::int64_t epochs, std::int64_t done, s
 
 struct Options {
   std::string data, output = "digits.safetensors";
-  std::int64_t hidden = 128, batch_size = 64, epochs = 40;
-  float learning_rate = 0.1f, momentum = 0.9f;
+  std::int64_t hidden = 128, batch_size = 64, epochs = 60;
+  float learning_rate = 0.2f, momentum = 0.9f;
   std::uint64_t seed = 0;
 };
 
