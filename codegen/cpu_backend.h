@@ -12,12 +12,8 @@
 namespace adze {
 
 /// The one entry point of a compiled program. `buffers`: parameters, results, constants, in order; `arena`:
-/// required_arena_bytes, kAlignment-aligned. Several threads may call it at once, each with its own arena.
+/// Program::arena_bytes, kAlignment-aligned. Several threads may call it at once, each with its own arena.
 using EntryPoint = void (*)(void* const* buffers, std::byte* arena);
-
-/// The planned arena and, behind it, the scratch (buffers of scope shared) of the kernel that needs most.
-std::int64_t required_arena_bytes(const loop::Program& program);
-std::int64_t scratch_offset(const loop::Program& program);
 
 /// Machine code in executable (never writable) memory; the code lives as long as this object.
 class NativeCode {

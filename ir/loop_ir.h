@@ -214,6 +214,12 @@ struct Kernel {
   BufferId add_buffer(std::string buffer_name, BufferType type, Scope scope);
 };
 
+/// Bytes of memory one run of the kernel needs for its buffers of scope shared: nested ones lie behind each
+/// other, those of sequential Allocs share. A multiple of kAlignment.
+std::int64_t scratch_bytes(const Kernel& kernel);
+/// The room one shared buffer takes in it.
+std::int64_t scratch_bytes(const BufferType& type);
+
 /// Where a buffer of the program lives.
 struct BufferRef {
   enum class Place : std::uint8_t { kParameter, kResult, kConstant, kArena };
@@ -226,6 +232,9 @@ std::string to_string(const BufferRef& ref);  ///< "param 2", "arena +640"
 struct KernelCall {
   std::size_t kernel = 0;
   std::vector<BufferRef> arguments;
+  /// Byte offset in the arena of the kernel's shared buffers (scratch_bytes of them); negative: none, or not
+  /// yet placed.
+  std::int64_t scratch = -1;
 };
 
 /// A whole compiled function below the graph: kernels (distinct ones once) and the calls in order.

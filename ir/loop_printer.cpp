@@ -489,7 +489,7 @@ std::string print(const Program& program) {
     for (std::size_t i = 0; i < call.arguments.size(); ++i) {
       text += (i == 0 ? "" : ", ") + to_string(call.arguments[i]);
     }
-    text += ")\n";
+    text += call.scratch < 0 ? ")\n" : fmt::format(") scratch arena +{}\n", call.scratch);
   }
   text += "}\n";
   for (const Kernel& kernel : program.kernels) text += "\n" + print(kernel);

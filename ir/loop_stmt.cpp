@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "ir/loop_ir.h"
 
 namespace adze::loop {
@@ -60,6 +62,32 @@ Stmt Stmt::make_barrier() {
 BufferId Kernel::add_buffer(std::string buffer_name, BufferType type, Scope scope) {
   buffers.push_back({std::move(buffer_name), std::move(type), scope});
   return {static_cast<std::uint32_t>(buffers.size() - 1)};
+}
+
+std::int64_t scratch_bytes(const BufferType& type) {
+  const auto alignment = static_cast<std::int64_t>(kAlignment);
+  const std::int64_t bytes = type.element_count() * static_cast<std::int64_t>(byte_size(type.dtype));
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
+namespace {
+
+std::int64_t scratch_bytes(const Kernel& kernel, const std::vector<Stmt>& body) {
+  std::int64_t most = 0;
+  for (const Stmt& stmt : body) {
+    std::int64_t bytes = scratch_bytes(kernel, stmt.body);
+    if (stmt.kind == StmtKind::kAlloc && kernel.buffers[stmt.buffer.index].scope == Scope::kShared) {
+      bytes += scratch_bytes(kernel.buffers[stmt.buffer.index].type);
+    }
+    most = std::max(most, bytes);
+  }
+  return most;
+}
+
+}  // namespace
+
+std::int64_t scratch_bytes(const Kernel& kernel) {
+  return scratch_bytes(kernel, kernel.body);
 }
 
 Dims BufferType::strides() const {

@@ -310,6 +310,11 @@ void verify(const Program& program) {
     require(call.arguments.size() == kernel.argument_count,
             fmt::format("{} arguments for @{}, which takes {}", call.arguments.size(), kernel.name,
                         kernel.argument_count));
+    const std::int64_t scratch_end = call.scratch + scratch_bytes(kernel);
+    if (call.scratch >= 0) {
+      require(call.scratch % static_cast<std::int64_t>(kAlignment) == 0, "its scratch is not aligned");
+      require(scratch_end <= program.arena_bytes, "its scratch ends beyond the arena");
+    }
     for (std::size_t i = 0; i < call.arguments.size(); ++i) {
       const BufferRef& ref = call.arguments[i];
       const BufferType& type = kernel.buffers[i].type;
@@ -320,6 +325,9 @@ void verify(const Program& program) {
                 what + " is not aligned");
         require(bytes <= program.arena_bytes && ref.position <= program.arena_bytes - bytes,
                 what + " ends beyond the arena");
+        require(call.scratch < 0 || bytes == 0 || ref.position + bytes <= call.scratch ||
+                    scratch_end <= ref.position,
+                what + " overlaps the scratch");
         continue;
       }
       const std::size_t count = ref.place == BufferRef::Place::kParameter ? program.parameter_types.size()

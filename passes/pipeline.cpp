@@ -8,6 +8,7 @@
 #include "passes/fold_layout.h"
 #include "passes/lower_to_loops.h"
 #include "passes/pass_runner.h"
+#include "passes/plan_scratch.h"
 #include "passes/schedule_cpu.h"
 #include "passes/simplify_loops.h"
 
@@ -79,6 +80,10 @@ constexpr Pass kPasses[] = {
          kernel = expand_math(std::move(kernel), s.context.target.has_fma);
        }
      }},
+    // Schedules decide on scratch, so its place comes last; it uses what the memory plan leaves free at each
+    // call.
+    {"plan_scratch", Level::kLoops, [](State& s) { plan_scratch(s.lowered.program, s.lowered.plan, true); },
+     [](State& s) { plan_scratch(s.lowered.program, s.lowered.plan, false); }},
 };
 
 PassRunner::Subject subject_of(const Lowered& lowered, Level level) {

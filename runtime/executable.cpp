@@ -54,7 +54,7 @@ std::shared_ptr<const Executable> Executable::build(const Graph& graph, const st
   const loop::Program& program = result->lowered_.program;
   result->code_ = compile_native(program, context);
   result->overwrites_ = written_parameters(program);
-  result->arena_bytes_ = required_arena_bytes(program);
+  result->arena_bytes_ = program.arena_bytes;
   result->arenas_ = std::make_unique<ArenaPool>(static_cast<std::size_t>(result->arena_bytes_));
   result->timings_.assign(context.timings.begin() + static_cast<std::ptrdiff_t>(first_timing),
                           context.timings.end());

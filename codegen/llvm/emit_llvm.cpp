@@ -10,6 +10,7 @@
 
 #include "codegen/cpu_backend.h"
 #include "codegen/llvm/kernel_emitter.h"
+#include "ir/errors.h"
 
 namespace adze {
 namespace {
@@ -36,7 +37,7 @@ class ProgramEmitter {
 
   std::unique_ptr<llvm::Module> run() {
     for (const loop::Kernel& kernel : program_.kernels) {
-      const std::size_t pointers = kernel.argument_count + (scratch_bytes(kernel) > 0 ? 1 : 0);
+      const std::size_t pointers = kernel.argument_count + (loop::scratch_bytes(kernel) > 0 ? 1 : 0);
       llvm::Function* function = new_function(kernel.name, pointers, llvm::GlobalValue::InternalLinkage);
       for (std::uint32_t i = 0; i < kernel.argument_count; ++i) {
         function->getArg(i)->setName(kernel.buffers[i].name);
@@ -73,7 +74,10 @@ class ProgramEmitter {
       std::vector<llvm::Value*> arguments;
       for (const loop::BufferRef& ref : call.arguments) arguments.push_back(pointer(ref));
       llvm::Function* kernel = kernels_[call.kernel];
-      if (arguments.size() < kernel->arg_size()) arguments.push_back(arena_at(scratch_offset(program_)));
+      if (arguments.size() < kernel->arg_size()) {
+        ADZE_CHECK(call.scratch >= 0, "scratch without a place: plan_scratch comes before the back end");
+        arguments.push_back(arena_at(call.scratch));
+      }
       builder_.CreateCall(kernel, arguments);
     }
     builder_.CreateRetVoid();
@@ -122,17 +126,6 @@ class ProgramEmitter {
 std::unique_ptr<llvm::Module> emit_llvm(const loop::Program& program, const Target& target,
                                         const llvm::TargetMachine& machine, llvm::LLVMContext& context) {
   return ProgramEmitter(program, target, machine, context).run();
-}
-
-std::int64_t scratch_offset(const loop::Program& program) {
-  const auto alignment = static_cast<std::int64_t>(kAlignment);
-  return (program.arena_bytes + alignment - 1) / alignment * alignment;
-}
-
-std::int64_t required_arena_bytes(const loop::Program& program) {
-  std::int64_t most = 0;
-  for (const loop::Kernel& kernel : program.kernels) most = std::max(most, scratch_bytes(kernel));
-  return most == 0 ? program.arena_bytes : scratch_offset(program) + most;
 }
 
 }  // namespace adze

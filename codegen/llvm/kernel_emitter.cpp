@@ -21,25 +21,6 @@ using loop::Scope;
 using loop::Stmt;
 using loop::StmtKind;
 
-std::int64_t aligned_bytes(const loop::BufferType& type) {
-  const auto alignment = static_cast<std::int64_t>(kAlignment);
-  const std::int64_t bytes = type.element_count() * static_cast<std::int64_t>(byte_size(type.dtype));
-  return (bytes + alignment - 1) / alignment * alignment;
-}
-
-/// Shared buffers are a stack: those of nested allocs lie behind each other, those of sequential ones share.
-std::int64_t scratch_bytes(const loop::Kernel& kernel, const std::vector<Stmt>& body) {
-  std::int64_t most = 0;
-  for (const Stmt& stmt : body) {
-    std::int64_t bytes = scratch_bytes(kernel, stmt.body);
-    if (stmt.kind == StmtKind::kAlloc && kernel.buffers[stmt.buffer.index].scope == Scope::kShared) {
-      bytes += aligned_bytes(kernel.buffers[stmt.buffer.index].type);
-    }
-    most = std::max(most, bytes);
-  }
-  return most;
-}
-
 void collect_written(const std::vector<Stmt>& body, std::vector<bool>& written) {
   for (const Stmt& stmt : body) {
     if (stmt.kind == StmtKind::kStore || stmt.kind == StmtKind::kAccumulate)
@@ -270,7 +251,7 @@ class KernelEmitter {
                                  : builder_.CreateGEP(builder_.getInt8Ty(), scratch,
                                                       builder_.getInt64(static_cast<std::uint64_t>(offset))));
     exprs_.invalidate(stmt.buffer);
-    scratch_used_ += aligned_bytes(kernel_.buffers[stmt.buffer.index].type);
+    scratch_used_ += loop::scratch_bytes(kernel_.buffers[stmt.buffer.index].type);
     statements(stmt.body);
     scratch_used_ = offset;
   }
@@ -287,10 +268,6 @@ class KernelEmitter {
 };
 
 }  // namespace
-
-std::int64_t scratch_bytes(const loop::Kernel& kernel) {
-  return scratch_bytes(kernel, kernel.body);
-}
 
 void emit_kernel(const loop::Kernel& kernel, ScalarFeatures features, llvm::Function& function) {
   if (KernelEmitter(kernel, features, function, false).run()) return;

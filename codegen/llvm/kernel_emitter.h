@@ -11,9 +11,6 @@ class Function;
 
 namespace adze {
 
-/// Bytes of scratch (buffers of scope shared) one run of the kernel needs: a multiple of kAlignment.
-std::int64_t scratch_bytes(const loop::Kernel& kernel);
-
 /// Prints the body of `kernel` into `function`, whose parameters are one pointer an argument, then the
 /// scratch.
 void emit_kernel(const loop::Kernel& kernel, ScalarFeatures features, llvm::Function& function);

@@ -183,16 +183,19 @@ TEST(NativeCode, BuffersOfAProgram) {
   program.calls = {{0, {{Place::kParameter, 0}, {Place::kConstant, 0}, {Place::kArena, 64}}},
                    {1, {{Place::kArena, 64}, {Place::kArena, 128}}},
                    {0, {{Place::kArena, 128}, {Place::kParameter, 1}, {Place::kResult, 0}}}};
+  MemoryPlan plan;
+  plan.arena_bytes = program.arena_bytes;
+  plan_scratch(program, plan, false);
+  EXPECT_EQ(program.calls[1].scratch, 192);
+  EXPECT_EQ(program.arena_bytes, 192 + 2 * 64);
   verify(program);
-  EXPECT_EQ(scratch_offset(program), 192);
-  EXPECT_EQ(required_arena_bytes(program), 192 + 2 * 64);
 
   CompileContext context;
   context.target = target_for_cpu("host");
   const auto code = compile_native(program, context);
   std::vector<float> x{1, 2, 3, 4}, y{10, 20, 30, 40}, result(4);
   void* buffers[] = {x.data(), y.data(), result.data(), constant->bytes()};
-  const BufferPtr arena = adze::Buffer::allocate(static_cast<std::size_t>(required_arena_bytes(program)));
+  const BufferPtr arena = adze::Buffer::allocate(static_cast<std::size_t>(program.arena_bytes));
   code->entry()(buffers, arena->data());
   EXPECT_EQ(result, (std::vector<float>{80, 25, 33, 41}));
   EXPECT_EQ(x, (std::vector<float>{1, 2, 3, 4}));

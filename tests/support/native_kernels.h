@@ -14,6 +14,7 @@
 #include "ir/errors.h"
 #include "ir/loop_ir.h"
 #include "ir/scalar_eval.h"
+#include "passes/plan_scratch.h"
 #include "runtime/buffer.h"
 #include "runtime/loop_interpreter.h"
 
@@ -143,7 +144,10 @@ std::vector<T> from_bytes(const std::vector<std::byte>& bytes) {
 }
 
 /// Compiles and runs the program once; `arrays` are the parameters, changed in place.
-inline void run_native(const loop::Program& program, const std::string& cpu, Arrays& arrays) {
+inline void run_native(loop::Program program, const std::string& cpu, Arrays& arrays) {
+  MemoryPlan plan;
+  plan.arena_bytes = program.arena_bytes;
+  plan_scratch(program, plan, false);
   CompileContext context;
   context.target = target_for_cpu(cpu);
   const auto code = compile_native(program, context);
@@ -154,7 +158,7 @@ inline void run_native(const loop::Program& program, const std::string& cpu, Arr
     if (!array.empty()) std::memcpy(memory.back()->data(), array.data(), array.size());
     pointers.push_back(memory.back()->data());
   }
-  const BufferPtr arena = Buffer::allocate(static_cast<std::size_t>(required_arena_bytes(program)));
+  const BufferPtr arena = Buffer::allocate(static_cast<std::size_t>(program.arena_bytes));
   code->entry()(pointers.data(), arena->data());
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     if (!arrays[i].empty()) std::memcpy(arrays[i].data(), memory[i]->data(), arrays[i].size());
