@@ -46,7 +46,8 @@ Array arange(double start, double stop, double step, DType dtype, Location at);
 }
 /// start, start + step, ... before `stop`; i32 for integers, f32 otherwise, unless a dtype is given.
 template <detail::Arithmetic T>
-Array arange(T start, T stop, T step = 1, std::optional<DType> dtype = {}, Location at = Location::current()) {
+Array arange(T start, T stop, T step = 1, std::optional<DType> dtype = {},
+             Location at = Location::current()) {
   return detail::arange(static_cast<double>(start), static_cast<double>(stop), static_cast<double>(step),
                         dtype.value_or(std::is_integral_v<T> ? DType::kI32 : DType::kF32), at);
 }

@@ -323,8 +323,7 @@ T tree_map(F&& f, T tree, const Rest&... rest) {
 
 /// A tree of zeros of the same shapes and dtypes.
 template <class T>
-  requires(!std::is_convertible_v<const T&, Operand>)
-T zeros_like(const T& tree) {
+requires(!std::is_convertible_v<const T&, Operand>) T zeros_like(const T& tree) {
   return tree_map([](const Array& leaf) { return zeros_like(Operand(leaf)); }, tree);
 }
 

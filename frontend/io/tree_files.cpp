@@ -11,22 +11,30 @@ namespace {
 template <class F>
 auto with_element_type(DType dtype, F&& f) {
   switch (dtype) {
-    case DType::kBool: return f(bool{});
-    case DType::kI32: return f(std::int32_t{});
-    case DType::kI64: return f(std::int64_t{});
-    case DType::kU32: return f(std::uint32_t{});
-    case DType::kF64: return f(double{});
-    default: return f(float{});
+    case DType::kBool:
+      return f(bool{});
+    case DType::kI32:
+      return f(std::int32_t{});
+    case DType::kI64:
+      return f(std::int64_t{});
+    case DType::kU32:
+      return f(std::uint32_t{});
+    case DType::kF64:
+      return f(double{});
+    default:
+      return f(float{});
   }
 }
 
 }  // namespace
 
-void save(const std::string& path, const std::vector<std::string>& names, const std::vector<const Array*>& leaves) {
+void save(const std::string& path, const std::vector<std::string>& names,
+          const std::vector<const Array*>& leaves) {
   NamedLiterals tensors;
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const Array& leaf = *leaves[i];
-    tensors.emplace_back(names[i].empty() ? "value" : names[i], with_element_type(leaf.dtype(), [&](auto element) {
+    tensors.emplace_back(names[i].empty() ? "value" : names[i],
+                         with_element_type(leaf.dtype(), [&](auto element) {
                            return Literal::from(leaf.shape(), leaf.data<decltype(element)>());
                          }));
   }
@@ -43,15 +51,16 @@ void load(const std::string& path, const std::vector<std::string>& names, const 
     if (found == tensors.end()) throw IoError(path + ": has no tensor '" + name + "'");
     const Literal& literal = found->second;
     if (literal.type() != leaves[i]->type()) {
-      throw IoError(path + ": tensor '" + name + "' is " + to_string(literal.type()) + ", but the tree wants " +
-                    to_string(leaves[i]->type()));
+      throw IoError(path + ": tensor '" + name + "' is " + to_string(literal.type()) +
+                    ", but the tree wants " + to_string(leaves[i]->type()));
     }
     loaded.push_back(with_element_type(literal.type().dtype, [&](auto element) {
       return Array(literal.data<decltype(element)>(), literal.type().shape);
     }));
     tensors.erase(found);
   }
-  if (!tensors.empty()) throw IoError(path + ": tensor '" + tensors.begin()->first + "' has no place in the tree");
+  if (!tensors.empty())
+    throw IoError(path + ": tensor '" + tensors.begin()->first + "' has no place in the tree");
   for (std::size_t i = 0; i < leaves.size(); ++i) *leaves[i] = loaded[i];
 }
 

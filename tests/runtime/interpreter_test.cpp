@@ -58,7 +58,8 @@ TEST(Interpreter, ChecksItsArguments) {
   EXPECT_EQ(error_of({}), "f: takes 2 arguments, got 0");
   EXPECT_EQ(error_of({tensor<float>({3}, {1, 2, 3}), scalar(1)}),
             "f: argument 0 (model.w) must be f32[2], got f32[3]");
-  EXPECT_EQ(error_of({tensor<float>({2}, {1, 2}), scalar(1.0F)}), "f: argument 1 (y) must be i32[], got f32[]");
+  EXPECT_EQ(error_of({tensor<float>({2}, {1, 2}), scalar(1.0F)}),
+            "f: argument 1 (y) must be i32[], got f32[]");
 }
 
 }  // namespace
