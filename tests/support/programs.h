@@ -4,7 +4,10 @@
 #include <string_view>
 
 #include "ir/graph.h"
+#include "ir/graph_builder.h"
+#include "ir/op.h"
 #include "ir/text.h"
+#include "passes/ad/ad.h"
 
 /// Programs that several tests look at.
 namespace adze::testing {
@@ -12,7 +15,7 @@ namespace adze::testing {
 /// `text` with `float` for every f64.
 inline Graph parse_as(std::string_view text, const std::string& float_name) {
   std::string result(text);
-  for (std::size_t at = result.find("f64"); at != std::string::npos; at = result.find("f64", at)) {
+  for (std::size_t at = result.find("f64"); at != std::string::npos; at = result.find("f64", at + 1)) {
     result.replace(at, 3, float_name);
   }
   return parse_graph(result);
@@ -62,6 +65,57 @@ func @softmax(%x: f64[9,17]) -> f64[9,17] {
   %zb = broadcast_in_dim %z {dims = [0], shape = [9,17]} : f64[9,17]
   %p = div %e, %zb : f64[9,17]
   return %p
+}
+)";
+
+/// One step of gradient descent on kMlpLoss: its parameters to (loss, w1, b1, w2, b2).
+inline Graph mlp_training_step(const std::string& float_name) {
+  const std::vector<bool> weights = {false, false, true, true, true, true};
+  const Graph gradient = gradient_graph(parse_as(kMlpLoss, float_name), weights, true);
+  GraphBuilder b;
+  b.set_name("step");
+  std::vector<ValueId> arguments;
+  for (const Parameter& parameter : gradient.parameters()) {
+    arguments.push_back(b.parameter(gradient.type(parameter.value), parameter.name));
+  }
+  std::vector<ValueId> results = inline_graph(b, gradient, arguments);
+  for (std::size_t i = 1; i < results.size(); ++i) {
+    const ValueId rate = b.full(b.type(results[i]), 0.1);
+    results[i] = b.emit(op_sub, {arguments[i + 1], b.emit(op_mul, {rate, results[i]})});
+  }
+  return b.finish(std::move(results));
+}
+
+/// Reductions over different dims of one value, alone and after one another.
+inline constexpr std::string_view kMixedReductions = R"(
+func @mixed(%x: f64[7,19], %y: f64[19]) -> (f64[7], f64[19], f64[], f64[7,19], i32[7]) {
+  %rows = reduce_sum %x {axes = [1]} : f64[7]
+  %columns = reduce_max %x {axes = [0]} : f64[19]
+  %xx = mul %x, %x : f64[7,19]
+  %all = reduce_sum %xx {axes = [0,1]} : f64[]
+  %yb = broadcast_in_dim %y {dims = [1], shape = [7,19]} : f64[7,19]
+  %rb = broadcast_in_dim %rows {dims = [0], shape = [7,19]} : f64[7,19]
+  %centred = sub %x, %rb : f64[7,19]
+  %scaled = mul %centred, %yb : f64[7,19]
+  %best = argmax %x {axis = 1} : i32[7]
+  return %rows, %columns, %all, %scaled, %best
+}
+)";
+
+/// Movement ops after one another, with contractions at both ends.
+inline constexpr std::string_view kMovementChain = R"(
+func @chain(%x: f64[5,8], %w: f64[6,8]) -> (f64[6,5], f64[3,10], f64[4,13]) {
+  %wt = transpose %w {permutation = [1,0]} : f64[8,6]
+  %z = dot_general %x, %wt {contract = [1] x [0]} : f64[5,6]
+  %t = transpose %z {permutation = [1,0]} : f64[6,5]
+  %r = reshape %t {shape = [3,10]} : f64[3,10]
+  %reversed = reverse %r {dims = [1]} : f64[3,10]
+  %half = slice %w {limit = [5,8], start = [1,0], strides = [1,2]} : f64[4,4]
+  %fill = constant {value = f64[] -1.5} : f64[]
+  %padded = pad %half, %fill {high = [0,1], interior = [0,1], low = [0,0]} : f64[4,8]
+  %cut = slice %x {limit = [4,5], start = [0,0], strides = [1,1]} : f64[4,5]
+  %both = concatenate %padded, %cut {dimension = 1} : f64[4,13]
+  return %t, %reversed, %both
 }
 )";
 
