@@ -15,26 +15,6 @@ using loop::ExprKind;
 using loop::ScalarOp;
 using loop::Stmt;
 
-/// Would this instruction be a call of libm?
-bool is_elementary(ScalarOp op, DType dtype) {
-  switch (op) {
-    case ScalarOp::exp:
-    case ScalarOp::log:
-    case ScalarOp::log1p:
-    case ScalarOp::expm1:
-    case ScalarOp::tanh:
-    case ScalarOp::logistic:
-    case ScalarOp::sin:
-    case ScalarOp::cos:
-    case ScalarOp::pow:
-      return true;
-    case ScalarOp::rem:
-      return is_float(dtype);
-    default:
-      return false;
-  }
-}
-
 /// Calls `visit` on every expression of the kernel's statements, once.
 template <class F>
 void for_each_expr(const loop::Kernel& kernel, F&& visit) {
@@ -69,16 +49,16 @@ loop::Kernel schedule_cpu(loop::Kernel kernel, const Target& target) {
     rewrite_exprs(kernel.body, [&](ExprId id) { return unfuse(id); });
   }
 
-  bool calls_libm = false;
+  bool has_calls = false;
   std::size_t widest = 4;
   for_each_expr(kernel, [&](ExprId id) {
     const Expr& expr = kernel.exprs[id];
-    if (expr.kind == ExprKind::kScalar && is_elementary(expr.op, expr.dtype))
-      calls_libm = calls_libm || !can_expand(expr.op, expr.dtype);
+    if (expr.kind == ExprKind::kScalar && calls_libm(expr.op, expr.dtype))
+      has_calls = has_calls || !can_expand(expr.op, expr.dtype);
     if (!is_index(kernel.exprs, id)) widest = std::max(widest, byte_size(expr.dtype));
   });
   for (const loop::Buffer& buffer : kernel.buffers) widest = std::max(widest, byte_size(buffer.type.dtype));
-  if (calls_libm) {
+  if (has_calls) {
     kernel.schedule.push_back("scalar: calls libm");
     return kernel;
   }
