@@ -19,6 +19,12 @@ void insert_sorted(std::vector<NodeId>& nodes, NodeId node) {
   if (at == nodes.end() || *at != node) nodes.insert(at, node);
 }
 
+/// A kernel as it grows.
+struct Cluster {
+  std::vector<NodeId> nodes;  ///< ascending, without the free ones
+  KernelFacts facts;
+};
+
 class Fuser {
  public:
   Fuser(const Graph& graph, const FusionLimits& limits);
@@ -29,11 +35,12 @@ class Fuser {
   void find_epilogues();
 
   void place(NodeId node);
+  bool join(NodeId node, std::size_t part);
   bool merge_neighbours();
   /// May these clusters, with `producer` (if any), become one kernel? `merged` is what it would be.
   bool may_fuse(const std::vector<std::size_t>& parts, NodeId producer, Cluster& merged);
-  bool belongs_to_producer(NodeId node, const KernelFacts& facts) const;
-  bool makes_cycle(const std::vector<std::size_t>& parts, const Cluster& merged);
+  bool belongs_to_producer(NodeId id, GroupKind kind, std::uint8_t needed_by) const;
+  bool makes_cycle(const std::vector<std::size_t>& parts, const std::vector<ValueId>& outputs);
   std::vector<std::size_t> consumer_clusters(ValueId value) const;
   void take_over(const std::vector<std::size_t>& parts, Cluster merged);
 
@@ -135,31 +142,47 @@ std::vector<KernelGroup> Fuser::run() {
   }
   while (merge_neighbours()) {
   }
-  std::vector<Cluster> clusters;
+  std::vector<KernelFacts> kernels;
   for (Cluster& cluster : clusters_) {
-    if (!cluster.nodes.empty()) clusters.push_back(std::move(cluster));
+    if (!cluster.nodes.empty()) kernels.push_back(std::move(cluster.facts));
   }
-  return make_groups(rules_, std::move(clusters));
+  return make_groups(graph_, kernels);
 }
 
 /// Gives `node` to the kernel of its consumers, if they can be one kernel together; else it starts its own.
 void Fuser::place(NodeId node) {
-  const ValueId value = graph_.node(node).result;
-  const std::vector<std::size_t> parts = consumer_clusters(value);
-  Cluster merged;
-  if (!parts.empty() && !rules_.is_free(node) && may_fuse(parts, node, merged)) {
-    take_over(parts, std::move(merged));
-    return;
+  const std::vector<std::size_t> parts = consumer_clusters(graph_.node(node).result);
+  if (!parts.empty() && !rules_.is_free(node)) {
+    if (parts.size() == 1 && join(node, parts[0])) return;
+    Cluster merged;
+    if (may_fuse(parts, node, merged)) {
+      take_over(parts, std::move(merged));
+      return;
+    }
   }
   cluster_of_[node.index] = clusters_.size();
-  clusters_.push_back({{node}, {value}});
+  clusters_.push_back({{node}, single_node_kernel(rules_, node)});
+}
+
+/// The short cut through may_fuse: one consumer, which reads all of the value and may take it in as it is.
+bool Fuser::join(NodeId node, std::size_t part) {
+  const ValueId value = graph_.node(node).result;
+  if (is_result_[value.index]) return false;
+  Cluster& cluster = clusters_[part];
+  const auto use = std::find_if(cluster.facts.inputs.begin(), cluster.facts.inputs.end(),
+                                [&](const KernelFacts::Use& input) { return input.value == value; });
+  if (belongs_to_producer(node, cluster.facts.kind, use->needed_by)) return false;
+  if (!rules_.extend(cluster.facts, node, limits_)) return false;
+  cluster.nodes.insert(cluster.nodes.begin(), node);  // placed in descending order
+  cluster_of_[node.index] = part;
+  return true;
 }
 
 /// One round over the values still passed through memory, the largest first: their two kernels may be one.
 bool Fuser::merge_neighbours() {
   std::vector<std::pair<std::int64_t, ValueId>> values;
   for (const Cluster& cluster : clusters_) {
-    for (const ValueId output : cluster.outputs) {
+    for (const auto& [output, unused, by] : cluster.facts.outputs) {
       if (!consumers_[output.index].empty()) values.emplace_back(-graph_.type(output).byte_size(), output);
     }
   }
@@ -193,25 +216,30 @@ bool Fuser::may_fuse(const std::vector<std::size_t>& parts, NodeId producer, Clu
   const auto is_inside = [&](NodeId node) {
     return std::binary_search(merged.nodes.begin(), merged.nodes.end(), node);
   };
+  std::vector<ValueId> outputs;
   for (const NodeId node : merged.nodes) {
     const ValueId value = graph_.node(node).result;
     const std::vector<NodeId>& readers = consumers_[value.index];
     if (is_result_[value.index] || !std::all_of(readers.begin(), readers.end(), is_inside)) {
-      merged.outputs.push_back(value);
+      outputs.push_back(value);
     }
   }
-  const std::optional<KernelFacts> facts = rules_.check(merged.nodes, merged.outputs, limits_);
-  if (!facts || makes_cycle(parts, merged)) return false;
-  return !producer || !belongs_to_producer(producer, *facts);
+  std::optional<KernelFacts> facts = rules_.check(merged.nodes, outputs, limits_);
+  if (!facts || makes_cycle(parts, outputs)) return false;
+  merged.facts = std::move(*facts);
+  if (!producer) return true;
+  const auto member =
+      std::find_if(merged.facts.nodes.begin(), merged.facts.nodes.end(),
+                   [&](const KernelFacts::Member& candidate) { return candidate.node == producer; });
+  return !belongs_to_producer(producer, merged.facts.kind, member->needed_by);
 }
 
-bool Fuser::belongs_to_producer(NodeId id, const KernelFacts& facts) const {
+/// Should `id`, which a kernel of this kind needs for this, rather be computed where its operands come from?
+bool Fuser::belongs_to_producer(NodeId id, GroupKind kind, std::uint8_t needed_by) const {
   const Node& node = graph_.node(id);
-  const auto at = std::lower_bound(facts.nodes.begin(), facts.nodes.end(), id) - facts.nodes.begin();
-  const std::uint8_t needed_by = facts.needed_by[static_cast<std::size_t>(at)];
   if (needed_by & kFactor) return !from_memory_[node.result.index];
   const NodeId contraction = epilogue_of_[node.result.index];
-  if (facts.kind != GroupKind::kReduction || !contraction || node.op->pattern != OpPattern::kElementwise) {
+  if (kind != GroupKind::kReduction || !contraction || node.op->pattern != OpPattern::kElementwise) {
     return false;
   }
   // Unless that would write more values than it saves.
@@ -222,7 +250,7 @@ bool Fuser::belongs_to_producer(NodeId id, const KernelFacts& facts) const {
 }
 
 /// Does a path leave the merged cluster and come back?
-bool Fuser::makes_cycle(const std::vector<std::size_t>& parts, const Cluster& merged) {
+bool Fuser::makes_cycle(const std::vector<std::size_t>& parts, const std::vector<ValueId>& outputs) {
   if (parts.size() == 1) return false;  // its producers are in no cluster yet
   visited_.resize(clusters_.size(), 0);
   ++visit_;
@@ -238,11 +266,11 @@ bool Fuser::makes_cycle(const std::vector<std::size_t>& parts, const Cluster& me
       stack.push_back(cluster);
     }
   };
-  for (const ValueId output : merged.outputs) push_consumers(output);
+  for (const ValueId output : outputs) push_consumers(output);
   while (!stack.empty()) {
     const std::size_t at = stack.back();
     stack.pop_back();
-    for (const ValueId output : clusters_[at].outputs) {
+    for (const auto& [output, unused, by] : clusters_[at].facts.outputs) {
       for (const NodeId consumer : consumers_[output.index]) {
         if (cluster_of_[consumer.index] != kNone && is_part(cluster_of_[consumer.index])) return true;
       }

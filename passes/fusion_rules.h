@@ -36,10 +36,15 @@ struct KernelFacts {
   };
   GroupKind kind = GroupKind::kLoop;
   KernelSpace space;
-  std::vector<Use> inputs;              ///< ascending by value
-  std::vector<NodeId> nodes;            ///< ascending, with the free ones
-  std::vector<std::uint8_t> needed_by;  ///< for each of `nodes`
-  std::vector<Use> outputs;             ///< `indices` has the one index it is written at
+  /// (Bit of the loop variable, extent) of each loop, outermost first.
+  std::vector<std::pair<std::uint64_t, std::int64_t>> loops;
+  struct Member {
+    NodeId node;
+    std::uint8_t needed_by = 0;
+  };
+  std::vector<Use> inputs;    ///< ascending by value
+  std::vector<Member> nodes;  ///< ascending, with the free ones
+  std::vector<Use> outputs;   ///< `indices` has the one index it is written at
 };
 
 /// The decision procedure: may these nodes be one kernel? Holds the index algebra shared by all questions
@@ -62,6 +67,11 @@ class FusionRules {
   std::optional<KernelFacts> check(std::span<const NodeId> nodes, std::span<const ValueId> outputs,
                                    const FusionLimits& limits);
 
+  /// The quick way to the same answer in the commonest case. Takes `node`, whose result must be an input of
+  /// the kernel and no output, into the kernel: what it reads is added to the inputs. False, and `facts`
+  /// unchanged, where only `check` can tell.
+  bool extend(KernelFacts& facts, NodeId node, const FusionLimits& limits);
+
  private:
   struct Read {
     std::size_t operand;
@@ -80,6 +90,11 @@ class FusionRules {
   };
   class Recorder;
   struct Question;
+
+  /// Loop variables have positions: the dims of the space, then from here on the contracted dims. Each has a
+  /// bit, for asking what an index depends on; the last dims of a space of very high rank share one.
+  static constexpr std::size_t kContractedPosition = 1000;
+  static std::uint64_t bit_of(std::size_t position);
 
   void find_free_nodes(Free free);
   Chain chain_of(const Node& node) const;
@@ -106,6 +121,8 @@ class FusionRules {
   bool need(Question& q, ValueId value, IndexId index, std::uint8_t by);
   bool visit(Question& q, NodeId id);
   bool need_factors(Question& q, const Node& dot);
+  /// Is this node computed about once an element, in these loops and at this index?
+  bool is_computed_once(const KernelFacts& facts, const Node& node, IndexId index);
   bool affordable(Question& q, const Node& node, IndexId index, int cost);
   bool tails_come_last(const Question& q) const;
 

@@ -42,7 +42,7 @@ KernelGroup make_group(const Graph& graph, const KernelFacts& facts) {
     ADZE_CHECK(found != inside.end() && found->first == value, "a value that its kernel lacks");
     return found->second;
   };
-  for (const NodeId id : facts.nodes) {
+  for (const auto& [id, unused] : facts.nodes) {
     const Node& node = graph.node(id);
     std::vector<ValueId> operands;
     for (const ValueId operand : node.operands) operands.push_back(find(operand));
@@ -72,46 +72,47 @@ std::string list(const Graph& graph, const std::vector<ValueId>& values) {
 
 }  // namespace
 
-std::vector<KernelGroup> make_groups(FusionRules& rules, std::vector<Cluster> clusters) {
-  const Graph& graph = rules.graph();
-  std::vector<KernelFacts> facts;
-  std::vector<std::size_t> made_by(graph.values().size(), clusters.size());
-  for (std::size_t i = 0; i < clusters.size(); ++i) {
-    std::optional<KernelFacts> found = rules.check(clusters[i].nodes, clusters[i].outputs, kNoLimits);
-    ADZE_CHECK(found.has_value(), "a cluster that is no kernel:\n" + print(graph));
-    facts.push_back(std::move(*found));
-    for (const ValueId output : clusters[i].outputs) made_by[output.index] = i;
+std::vector<KernelGroup> make_groups(const Graph& graph, const std::vector<KernelFacts>& kernels) {
+  constexpr std::size_t kNobody = SIZE_MAX;
+  std::vector<std::size_t> made_by(graph.values().size(), kNobody);
+  for (std::size_t i = 0; i < kernels.size(); ++i) {
+    for (const KernelFacts::Use& output : kernels[i].outputs) made_by[output.value.index] = i;
   }
-  // Kahn's algorithm; of what is ready, the cluster that ends first in the graph.
-  std::vector<std::vector<std::size_t>> readers(clusters.size());
-  std::vector<std::size_t> waits_for(clusters.size(), 0);
-  for (std::size_t i = 0; i < clusters.size(); ++i) {
-    for (const KernelFacts::Use& input : facts[i].inputs) {
+  // Kahn's algorithm; of what is ready, the kernel that ends first in the graph.
+  std::vector<std::vector<std::size_t>> readers(kernels.size());
+  std::vector<std::size_t> waits_for(kernels.size(), 0);
+  for (std::size_t i = 0; i < kernels.size(); ++i) {
+    for (const KernelFacts::Use& input : kernels[i].inputs) {
       const std::size_t producer = made_by[input.value.index];
-      if (producer == clusters.size()) {
-        ADZE_CHECK(rules.is_source(input.value), "an input that nobody makes");
-        continue;
-      }
+      if (producer == kNobody) continue;
       readers[producer].push_back(i);
       ++waits_for[i];
     }
   }
   using Entry = std::pair<NodeId, std::size_t>;
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> ready;
-  for (std::size_t i = 0; i < clusters.size(); ++i) {
-    if (!waits_for[i]) ready.emplace(clusters[i].nodes.back(), i);
+  for (std::size_t i = 0; i < kernels.size(); ++i) {
+    if (!waits_for[i]) ready.emplace(kernels[i].nodes.back().node, i);
   }
   std::vector<KernelGroup> groups;
   while (!ready.empty()) {
     const std::size_t i = ready.top().second;
     ready.pop();
-    groups.push_back(make_group(graph, facts[i]));
+    groups.push_back(make_group(graph, kernels[i]));
     for (const std::size_t reader : readers[i]) {
-      if (--waits_for[reader] == 0) ready.emplace(clusters[reader].nodes.back(), reader);
+      if (--waits_for[reader] == 0) ready.emplace(kernels[reader].nodes.back().node, reader);
     }
   }
-  ADZE_CHECK(groups.size() == clusters.size(), "groups wait for each other:\n" + print(graph));
+  ADZE_CHECK(groups.size() == kernels.size(), "groups wait for each other:\n" + print(graph));
   return groups;
+}
+
+KernelFacts single_node_kernel(FusionRules& rules, NodeId id) {
+  const Node& node = rules.graph().node(id);
+  std::optional<KernelFacts> facts =
+      rules.check(std::span<const NodeId>(&id, 1), std::span<const ValueId>(&node.result, 1), kNoLimits);
+  if (!facts) throw CompileError(std::string(node.op->name) + ": this op cannot be compiled yet");
+  return std::move(*facts);
 }
 
 KernelFacts facts_of(FusionRules& rules) {
@@ -139,14 +140,14 @@ std::vector<KernelGroup> group_each_node(const Graph& graph) {
   const std::vector<bool> live = live_values(graph);
   std::vector<bool> is_result(graph.values().size(), false);
   for (const ValueId result : graph.results()) is_result[result.index] = true;
-  std::vector<Cluster> clusters;
+  std::vector<KernelFacts> kernels;
   for (std::uint32_t i = 0; i < graph.nodes().size(); ++i) {
     const Node& node = graph.nodes()[i];
     if (!live[node.result.index] || node.op->pattern == OpPattern::kConstant) continue;
     if (rules.is_free({i}) && !is_result[node.result.index]) continue;
-    clusters.push_back({{NodeId{i}}, {node.result}});
+    kernels.push_back(single_node_kernel(rules, {i}));
   }
-  return make_groups(rules, std::move(clusters));
+  return make_groups(graph, kernels);
 }
 
 std::string print(const Graph& graph, const std::vector<KernelGroup>& groups) {

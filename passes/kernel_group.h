@@ -8,18 +8,15 @@
 
 namespace adze {
 
-/// A set of nodes that will be one group, and the values others need from it (both ascending).
-struct Cluster {
-  std::vector<NodeId> nodes;
-  std::vector<ValueId> outputs;
-};
-
-/// Makes groups of clusters that together compute all that the results need, each legal by `rules`; producers
-/// first, otherwise in the order of the graph.
-std::vector<KernelGroup> make_groups(FusionRules& rules, std::vector<Cluster> clusters);
+/// Makes a group of each kernel; together they compute all that the results need. Producers first, otherwise
+/// in the order of the graph.
+std::vector<KernelGroup> make_groups(const Graph& graph, const std::vector<KernelFacts>& kernels);
 
 /// The limits of a group that must exist whatever its size.
 inline constexpr FusionLimits kNoLimits{.max_ops = 1 << 30, .max_inputs = 1 << 30};
+
+/// A kernel of one node, which there is for every op but those that carry subgraphs: CompileError.
+KernelFacts single_node_kernel(FusionRules& rules, NodeId node);
 
 /// What `FusionRules` finds in a finished body (of which `rules` was made). InternalError when it breaks a
 /// promise.
