@@ -97,14 +97,14 @@ std::vector<Literal> run_compiled(const Graph& graph, const std::vector<Literal>
   std::vector<Executable::Argument> arguments;
   for (const Literal& input : inputs) {
     const BufferPtr buffer = Buffer::allocate(input.byte_size());
-    std::memcpy(buffer->data(), input.bytes(), input.byte_size());
+    if (input.byte_size() > 0) std::memcpy(buffer->data(), input.bytes(), input.byte_size());
     arguments.push_back({buffer, false});
   }
   const std::vector<BufferPtr> buffers = executable->run(arguments);
   std::vector<Literal> results;
   for (std::size_t i = 0; i < buffers.size(); ++i) {
     Literal& result = results.emplace_back(executable->result_types()[i]);
-    std::memcpy(result.bytes(), buffers[i]->data(), result.byte_size());
+    if (result.byte_size() > 0) std::memcpy(result.bytes(), buffers[i]->data(), result.byte_size());
   }
   return results;
 }
