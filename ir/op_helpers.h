@@ -91,7 +91,7 @@ struct ElementwiseSamples {
   double low = -2, high = 2;
   /// One range an operand, instead of low and high.
   std::vector<std::pair<double, double>> ranges = {};
-  std::vector<double> special = {0.0, -0.0, 1, -1, kInf, -kInf, kNan};
+  std::vector<double> special = {0.0, -0.0, 1, -1, 1e-40, kInf, -kInf, kNan};
   double max_ulp = 0;
   int derivative_order = 2;
 };

@@ -69,12 +69,10 @@ Scalar map_concatenate(IndexContext& c) {
     const bool is_empty = begin == end;
     const Scalar guard = is_empty ? e.constant(DType::kBool, 0) : e.both(before_end, after_begin);
     const Scalar loaded = c.load(i, std::move(index), guard);
-    if (is_empty && total > 0) {
-      // nothing to choose
-    } else if (!element || total == 0) {
+    if (!is_empty) {
+      element = element ? e.apply(ScalarOp::select, {before_end, loaded, element}) : loaded;
+    } else if (total == 0) {
       element = loaded;
-    } else {
-      element = e.apply(ScalarOp::select, {before_end, loaded, element});
     }
     end = begin;
   }

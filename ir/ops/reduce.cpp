@@ -115,7 +115,10 @@ ValueId fold_reduce(FoldContext& c, ReduceKind kind) {
     };
     ValueId value = emit_broadcast(b, source, pick(type.shape, stay), renumber(dims));
     if (!others.empty()) value = c.emit(c.op(), {value}, {{"axes", renumber(others)}});
-    return kind == ReduceKind::kSum ? c.mul(value, c.constant(static_cast<double>(copies))) : value;
+    if (kind != ReduceKind::kSum) return value;
+    Literal times(TensorType{type.dtype, {}});
+    times.set_int(0, copies);  // wraps, as the sum does
+    return c.mul(value, b.constant(std::move(times)));
   }
   return kNoValue;
 }
