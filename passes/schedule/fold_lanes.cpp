@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <unordered_map>
 
 #include "ir/errors.h"
 #include "passes/schedule/cpu_scheduler.h"
@@ -107,6 +108,16 @@ std::vector<Stmt> CpuScheduler::fold_in_lanes(Band band, VarId lane,
       return ExprId{};
     });
     rewrite_exprs(copy, [&](ExprId id) { return rewriter(id); });
+    // The chunks and the rest stand in one scope: each copy binds variables of its own.
+    std::unordered_map<std::uint32_t, ExprId> renamed;
+    for_each_stmt(copy, [&](Stmt& stmt) {
+      if (stmt.kind != StmtKind::kLet && stmt.kind != StmtKind::kFor) return;
+      const DType type = exprs_.var_dtype(stmt.var);
+      const VarId var = exprs_.new_var(exprs_.var_name(stmt.var), exprs_.var_extent(stmt.var), type);
+      renamed.emplace(stmt.var.index, exprs_.var(var, type));
+      stmt.var = var;
+    });
+    if (!renamed.empty()) substitute(exprs_, copy, renamed);
     return copy;
   };
   std::vector<Stmt> sweep;

@@ -69,6 +69,20 @@ TEST(Pipeline, SecondDerivative) {
   expect_switches_change_nothing(vjp_graph(gradient, weights), kDouble);
 }
 
+TEST(Pipeline, AFoldOfTwoLoopsWithAValueOfTheOuterOne) {
+  // 17 leaves a rest behind vectors of any width: the chunks and the rest both name y's element.
+  expect_switches_change_nothing(parse_graph(R"(
+func @f(%x: f64[3,17], %y: f64[3], %z: f64[3,17]) -> f64[] {
+  %yb = broadcast_in_dim %y {dims = [0], shape = [3,17]} : f64[3,17]
+  %a = mul %yb, %z : f64[3,17]
+  %b = mul %x, %a : f64[3,17]
+  %s = reduce_sum %b {axes = [0,1]} : f64[]
+  return %s
+}
+)"),
+                                 kDouble);
+}
+
 TEST(Pipeline, NothingToDo) {
   expect_switches_change_nothing(parse_graph("func @f(%x: f32[3], %y: i32[]) -> (f32[3], f32[3], i32[]) {\n"
                                              "  return %x, %x, %y\n}\n"),
