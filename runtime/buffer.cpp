@@ -13,6 +13,8 @@ namespace adze {
 
 namespace {
 
+constexpr std::size_t kAddressSpace = std::size_t{1} << 47;
+
 struct Free {
   void operator()(void* data) const { std::free(data); }
 };
@@ -20,9 +22,9 @@ struct Free {
 }  // namespace
 
 BufferPtr Buffer::allocate(std::size_t bytes) {
-  // Rounded up, also from 0; wraps around to 0 where there is no such size.
   const std::size_t rounded = (std::max<std::size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
-  std::unique_ptr<void, Free> data(rounded == 0 ? nullptr : std::aligned_alloc(kAlignment, rounded));
+  const bool possible = bytes <= kAddressSpace;
+  std::unique_ptr<void, Free> data(possible ? std::aligned_alloc(kAlignment, rounded) : nullptr);
   try {
     if (data == nullptr) throw std::bad_alloc();
     std::unique_ptr<Buffer> buffer(new Buffer(static_cast<std::byte*>(data.get()), bytes));
