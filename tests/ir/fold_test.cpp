@@ -148,6 +148,10 @@ TEST_F(Fold, Reductions) {
   EXPECT_EQ(b.emit(op_reduce_min, {rows}, {{"axes", Dims{0}}}), row);
   EXPECT_EQ(b.emit(op_reduce_max, {rows}, {{"axes", Dims{0, 1}}}),
             b.emit(op_reduce_max, {row}, {{"axes", Dims{0}}}));
+  const ValueId bytes = b.parameter({DType::kI32, {}});
+  const ValueId many = emit_broadcast(b, bytes, {std::int64_t{1} << 32}, {});
+  EXPECT_EQ(b.emit(op_reduce_sum, {many}, {{"axes", Dims{0}}}), b.scalar(DType::kI32, 0))
+      << "2^32 wraps to 0";
   const ValueId nothing = emit_broadcast(b, s, {0}, {});
   EXPECT_EQ(op_of(b.emit(op_reduce_max, {nothing}, {{"axes", Dims{0}}})), &op_reduce_max) << "-inf, not s";
 }
