@@ -22,9 +22,9 @@ struct Lowered {
 enum class Level { kGraph, kGroups, kPlan, kLoops };
 
 /// Runs the CPU pipeline: canonicalize, fold_layout, canonicalize, fuse, order_kernels, plan_memory,
-/// lower_to_loops, simplify_loops, schedule_cpu, expand_math. Each is timed, verified after, dumped on
-/// request and skipped when disabled (lower_to_loops cannot be). `donated`: one flag a parameter, or empty.
-/// Passes below `last` are not run: the inspection tool shows a level though a later one may fail.
+/// lower_to_loops, simplify_loops, schedule_cpu, expand_math, plan_scratch. Each is timed, verified after,
+/// dumped on request and skipped when disabled (lower_to_loops cannot be). `donated`: one flag a parameter,
+/// or empty. Passes below `last` are not run: the inspection tool shows a level though a later one may fail.
 Lowered lower(const Graph& graph, const std::vector<bool>& donated, CompileContext& context,
               Level last = Level::kLoops);
 

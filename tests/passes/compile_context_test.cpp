@@ -67,13 +67,14 @@ TEST_F(Environment, UnknownNames) {
   EXPECT_EQ(
       error(),
       "ADZE_DISABLE: unknown name 'vectorise'; known are canonicalize, fold_layout, fuse, order_kernels, "
-      "plan_memory, simplify_loops, schedule_cpu, expand_math");
+      "plan_memory, simplify_loops, schedule_cpu, expand_math, plan_scratch");
   set("ADZE_DISABLE", "");
   set("ADZE_DUMP", "cuda");
   EXPECT_EQ(error(),
             "ADZE_DUMP: unknown name 'cuda'; known are graph, plan, loops, llvm, asm, lower_to_loops, "
             "canonicalize, "
-            "fold_layout, fuse, order_kernels, plan_memory, simplify_loops, schedule_cpu, expand_math");
+            "fold_layout, fuse, order_kernels, plan_memory, simplify_loops, schedule_cpu, expand_math, "
+            "plan_scratch");
 }
 
 TEST_F(Environment, UnknownValues) {

@@ -114,7 +114,7 @@ INSTANTIATE_TEST_SUITE_P(, RandomPrograms, ::testing::Range<std::uint64_t>(0, 8)
 TEST(Pipeline, NamesItsPassesOnceInOrder) {
   EXPECT_EQ(pass_names(),
             (std::vector<std::string>{"canonicalize", "fold_layout", "fuse", "order_kernels", "plan_memory",
-                                      "simplify_loops", "schedule_cpu", "expand_math"}));
+                                      "simplify_loops", "schedule_cpu", "expand_math", "plan_scratch"}));
 }
 
 TEST(Pipeline, TimesEveryPassInOrder) {
@@ -123,9 +123,9 @@ TEST(Pipeline, TimesEveryPassInOrder) {
   lower(parse_graph(testing::kRowSoftmax), {}, context);
   std::vector<std::string> names;
   for (const CompileContext::Timing& timing : context.timings) names.push_back(timing.pass);
-  EXPECT_EQ(names, (std::vector<std::string>{"canonicalize", "fold_layout", "canonicalize", "fuse",
-                                             "order_kernels", "plan_memory", "lower_to_loops",
-                                             "simplify_loops", "schedule_cpu", "expand_math"}));
+  EXPECT_EQ(names, (std::vector<std::string>{
+                       "canonicalize", "fold_layout", "canonicalize", "fuse", "order_kernels", "plan_memory",
+                       "lower_to_loops", "simplify_loops", "schedule_cpu", "expand_math", "plan_scratch"}));
 }
 
 TEST(Pipeline, DisabledPassesDoNotRun) {
@@ -137,7 +137,8 @@ TEST(Pipeline, DisabledPassesDoNotRun) {
   const Lowered lowered = lower(graph, {}, context);
   std::vector<std::string> names;
   for (const CompileContext::Timing& timing : context.timings) names.push_back(timing.pass);
-  EXPECT_EQ(names, (std::vector<std::string>{"fold_layout", "fuse", "plan_memory", "lower_to_loops"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"fold_layout", "fuse", "plan_memory", "lower_to_loops",
+                                             "plan_scratch"}));
   EXPECT_EQ(lowered.groups.size(), graph.nodes().size());  // one group a node
 }
 
