@@ -8,6 +8,16 @@ namespace adze {
 using detail::apply;
 using detail::apply_numpy;
 
+namespace {
+
+/// For functions of floats: an integer scalar counts as one.
+Array apply_float(const OpDef& op, Operand x) {
+  if (!x.is_scalar() || x.kind() == Operand::Kind::kFloat) return apply(op, {x});
+  return apply(op, {Operand(x.real(), x.at())});
+}
+
+}  // namespace
+
 Array operator+(Operand a, Operand b) {
   return apply_numpy(op_add, {a, b});
 }
@@ -140,45 +150,45 @@ Array where(Operand condition, Operand a, Operand b) {
 }
 
 Array floor(Operand x) {
-  return apply(op_floor, {x});
+  return apply_float(op_floor, x);
 }
 Array ceil(Operand x) {
   const Composition here("ceil", x.at());
   return -floor(-x);
 }
 Array exp(Operand x) {
-  return apply(op_exp, {x});
+  return apply_float(op_exp, x);
 }
 Array log(Operand x) {
-  return apply(op_log, {x});
+  return apply_float(op_log, x);
 }
 Array log1p(Operand x) {
-  return apply(op_log1p, {x});
+  return apply_float(op_log1p, x);
 }
 Array expm1(Operand x) {
-  return apply(op_expm1, {x});
+  return apply_float(op_expm1, x);
 }
 Array tanh(Operand x) {
-  return apply(op_tanh, {x});
+  return apply_float(op_tanh, x);
 }
 Array sqrt(Operand x) {
-  return apply(op_sqrt, {x});
+  return apply_float(op_sqrt, x);
 }
 Array rsqrt(Operand x) {
-  return apply(op_rsqrt, {x});
+  return apply_float(op_rsqrt, x);
 }
 Array reciprocal(Operand x) {
   const Composition here("reciprocal", x.at());
   return 1 / x;
 }
 Array sin(Operand x) {
-  return apply(op_sin, {x});
+  return apply_float(op_sin, x);
 }
 Array cos(Operand x) {
-  return apply(op_cos, {x});
+  return apply_float(op_cos, x);
 }
 Array isfinite(Operand x) {
-  return apply(op_is_finite, {x});
+  return apply_float(op_is_finite, x);
 }
 Array isnan(Operand x) {
   const Composition here("isnan", x.at());
@@ -216,7 +226,7 @@ Array elu(Operand x, double alpha) {
 
 Array sigmoid(Operand x) {
   const Composition here("sigmoid", x.at());
-  return apply(op_logistic, {x});
+  return apply_float(op_logistic, x);
 }
 
 Array silu(Operand x) {

@@ -123,9 +123,11 @@ template <class T>
 concept HasTreeTraits = requires(T& tree, AnyField field) {
   tree_traits<T>::visit(tree, field);
 };
+/// A string literal counts too.
 template <class T>
 concept IsString =
-    std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view> || std::is_same_v<T, const char*>;
+    std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view> || std::is_same_v<T, const char*> ||
+    (std::is_array_v<T> && std::is_same_v<std::remove_cv_t<std::remove_extent_t<T>>, char>);
 /// Static parts whose bytes are their value.
 template <class T>
 concept IsPlain = std::is_arithmetic_v<T> || std::is_enum_v<T> || std::is_same_v<T, std::nullptr_t> ||
@@ -165,7 +167,10 @@ void visit_part(std::size_t index, T& part, TreeVisitor& visitor) {
 
 template <class T>
 void visit_tree(T& tree, TreeVisitor& visitor) {
-  if constexpr (std::is_same_v<T, Array>) {
+  if constexpr (std::is_const_v<T>) {
+    static_assert(!std::is_same_v<T, const Array>, "a const Array cannot be part of a tree");
+    visit_tree(const_cast<std::remove_const_t<T>&>(tree), visitor);  // a static part: only read
+  } else if constexpr (std::is_same_v<T, Array>) {
     visitor.leaf(tree);
   } else if constexpr (HasTreeTraits<T>) {
     tree_traits<T>::visit(tree, [&](std::string_view name, auto& part) { visit_part(name, part, visitor); });

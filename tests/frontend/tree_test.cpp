@@ -140,5 +140,24 @@ TEST(Tree, WithoutArraysIsStatic) {
   EXPECT_EQ(traces, 3);
 }
 
+struct Fixed {
+  Array x;
+  const int n = 2;
+};
+
+TEST(Tree, StringsLiteralsAndConstMembersAreStatic) {
+  int traces = 0;
+  const auto f = compile([&](const Fixed& fixed, const std::string& mode) {
+    ++traces;
+    return mode == "double" ? fixed.x * fixed.n : fixed.x;
+  });
+  EXPECT_EQ(f(Fixed{Array(3.0f)}, "double").item<float>(), 6.0f);
+  EXPECT_EQ(f(Fixed{Array(4.0f)}, "double").item<float>(), 8.0f);
+  EXPECT_EQ(traces, 1);
+  EXPECT_EQ(f(Fixed{Array(4.0f)}, "keep").item<float>(), 4.0f);
+  EXPECT_EQ(f(Fixed{Array(4.0f), 5}, "double").item<float>(), 20.0f);
+  EXPECT_EQ(traces, 3);
+}
+
 }  // namespace
 }  // namespace adze
