@@ -272,13 +272,16 @@ Value* ScalarPrinter::integer_division(bool remainder, DType dtype, Value* a, Va
 // LLVM's shifts are undefined from the width on; ours give 0.
 Value* ScalarPrinter::shift(bool left, DType dtype, Value* a, Value* b) {
   const unsigned width = a->getType()->getScalarSizeInBits();
+  const auto shifted = [&](Value* count) {
+    return left               ? builder_.CreateShl(a, count)
+           : is_signed(dtype) ? builder_.CreateAShr(a, count)
+                              : builder_.CreateLShr(a, count);
+  };
+  const llvm::APInt* known = constant_integer(b);
+  if (known && known->ult(width)) return shifted(b);
   Value* inside = builder_.CreateICmpULT(b, ConstantInt::get(b->getType(), width));
   Constant* zero = Constant::getNullValue(a->getType());
-  Value* count = builder_.CreateSelect(inside, b, zero);
-  Value* result = left               ? builder_.CreateShl(a, count)
-                  : is_signed(dtype) ? builder_.CreateAShr(a, count)
-                                     : builder_.CreateLShr(a, count);
-  return builder_.CreateSelect(inside, result, zero);
+  return builder_.CreateSelect(inside, shifted(builder_.CreateSelect(inside, b, zero)), zero);
 }
 
 Value* ScalarPrinter::sign(DType dtype, Value* x) {

@@ -7,6 +7,7 @@
 
 #include "support/gemm_kernel.h"
 #include "support/native_kernels.h"
+#include "support/temp_dir.h"
 
 // The code as a whole: what the LLVM text and the assembly hold, how the program reaches memory, what is
 // refused.
@@ -208,6 +209,14 @@ TEST(NativeCode, TimesAndDumpsGoThroughTheContext) {
   ASSERT_EQ(context.timings.size(), 2u);
   EXPECT_EQ(context.timings[0].pass, "emit_llvm");
   EXPECT_EQ(context.timings[1].pass, "compile");
+
+  const TempDir directory;
+  context.dump = {"llvm", "asm"};
+  context.dump_directory = directory / "dumps";
+  compile_native(program_of(scalar_tanh()), context);
+  EXPECT_NE(TempDir::read(directory / "dumps/tanh_loop.00.llvm").find("define void @adze_entry"),
+            std::string::npos);
+  EXPECT_NE(TempDir::read(directory / "dumps/tanh_loop.01.asm").find("adze_entry:"), std::string::npos);
 }
 
 TEST(NativeCode, CompilesOnSeveralThreads) {

@@ -260,6 +260,40 @@ TEST_P(ScalarOps, ConversionsEqualTheHostMeaning) {
   expect_native_equals_interpreter(b.kernel, arrays);
 }
 
+/// Constants on either side: some instructions have shorter forms for them.
+TEST_P(ScalarOps, ConstantOperands) {
+  const DType dtype = GetParam();
+  const std::vector<std::byte> values = special_bytes(dtype);
+  const auto size = static_cast<std::int64_t>(values.size() / byte_size(dtype));
+  std::vector<std::uint64_t> constants;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(size); i += is_float(dtype) ? 5 : 4) {
+    constants.push_back(read_element(dtype, values.data() + i * byte_size(dtype)));
+  }
+  for (const ScalarOp op :
+       {ScalarOp::max, ScalarOp::min, ScalarOp::div, ScalarOp::rem, ScalarOp::shl, ScalarOp::shr}) {
+    if (!is_defined(op, dtype)) continue;
+    KernelBuilder b;
+    Arrays arrays{values};
+    const BufferId x = b.input("x", dtype, size);
+    std::vector<BufferId> scalar_outputs, vector_outputs;
+    for (std::vector<BufferId>* outputs : {&scalar_outputs, &vector_outputs}) {
+      for (std::size_t i = 0; i < 2 * constants.size(); ++i) {
+        outputs->push_back(b.output("out", dtype, size));
+        arrays.push_back(values);
+      }
+    }
+    add_loops(b, size, scalar_outputs, vector_outputs, [&](ExprId index) {
+      std::vector<ExprId> results;
+      for (const std::uint64_t constant : constants) {
+        results.push_back(b.e.apply(op, {b.load(x, index), b.e.bits(dtype, constant)}));
+        results.push_back(b.e.apply(op, {b.e.bits(dtype, constant), b.load(x, index)}));
+      }
+      return results;
+    });
+    expect_native_equals_interpreter(b.kernel, arrays);
+  }
+}
+
 TEST_P(ScalarOps, Select) {
   const DType dtype = GetParam();
   KernelBuilder b;
