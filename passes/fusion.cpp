@@ -37,6 +37,8 @@ class Fuser {
   void place(NodeId node);
   bool join(NodeId node, std::size_t part);
   bool merge_neighbours();
+  bool merge_siblings();
+  bool merge_two_readers(ValueId value);
   /// May these clusters, with `producer` (if any), become one kernel? `merged` is what it would be.
   bool may_fuse(const std::vector<std::size_t>& parts, NodeId producer, Cluster& merged);
   bool belongs_to_producer(NodeId id, GroupKind kind, std::uint8_t needed_by) const;
@@ -140,7 +142,7 @@ std::vector<KernelGroup> Fuser::run() {
   for (std::uint32_t i = static_cast<std::uint32_t>(graph_.nodes().size()); i-- > 0;) {
     if (computed_[i]) place({i});
   }
-  while (merge_neighbours()) {
+  while (merge_neighbours() || merge_siblings()) {
   }
   std::vector<KernelFacts> kernels;
   for (Cluster& cluster : clusters_) {
@@ -200,6 +202,35 @@ bool Fuser::merge_neighbours() {
     }
   }
   return merged_any;
+}
+
+/// Kernels of the same space that read the same values (the gradients of scale and shift of a normalisation)
+/// may as well read them together.
+bool Fuser::merge_siblings() {
+  bool merged_any = false;
+  for (std::uint32_t i = 0; i < consumers_.size(); ++i) {
+    while (consumers_[i].size() > 1 && merge_two_readers({i})) merged_any = true;
+  }
+  return merged_any;
+}
+
+bool Fuser::merge_two_readers(ValueId value) {
+  const std::vector<std::size_t> readers = consumer_clusters(value);
+  for (std::size_t a = 0; a < readers.size(); ++a) {
+    const KernelFacts& first = clusters_[readers[a]].facts;
+    if (first.kind == GroupKind::kContraction) continue;
+    if (graph_.type(value).element_count() < element_count(first.space.shape)) continue;
+    for (std::size_t b = a + 1; b < readers.size(); ++b) {
+      const KernelFacts& second = clusters_[readers[b]].facts;
+      if (second.kind != first.kind || second.space != first.space) continue;
+      const std::vector<std::size_t> parts{readers[a], readers[b]};
+      Cluster merged;
+      if (!may_fuse(parts, {}, merged)) continue;
+      take_over(parts, std::move(merged));
+      return true;
+    }
+  }
+  return false;
 }
 
 bool Fuser::may_fuse(const std::vector<std::size_t>& parts, NodeId producer, Cluster& merged) {

@@ -49,6 +49,7 @@ struct KernelGroup {
 struct KernelSpace {
   Dims shape;  ///< the outputs' (before a final reshape), S, or that of the dot_general
   Dims axes;   ///< kReduction: the folded axes of `shape`, ascending
+  friend bool operator==(const KernelSpace&, const KernelSpace&) = default;
 };
 KernelSpace kernel_space(const KernelGroup& group);
 

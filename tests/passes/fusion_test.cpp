@@ -93,6 +93,16 @@ TEST(Fusion, ResultsOfOneShapeShareALoop) {
   EXPECT_EQ(fused(k, {e, k.tanh(e), k.add(e, e)}), "loop(exp tanh add)");
 }
 
+TEST(Fusion, ReadersOfOneValueShareAKernelOfOneSpace) {
+  GraphKit k;
+  const ValueId g = k.input({4, 6}), x = k.input({4, 6});
+  EXPECT_EQ(fused(k, {k.sum(g, {0}), k.sum(k.mul(g, x), {0})}), "reduction(reduce_sum mul reduce_sum)");
+  GraphKit other;
+  const ValueId y = other.input({4, 6});
+  EXPECT_EQ(fused(other, {other.sum(y, {0}), other.sum(y, {1})}),
+            "reduction(reduce_sum) reduction(reduce_sum)");
+}
+
 TEST(Fusion, IndependentChainsStayApart) {
   GraphKit k;
   EXPECT_EQ(fused(k, {k.exp(k.input({4})), k.exp(k.input({6}))}), "loop(exp) loop(exp)");
