@@ -233,7 +233,7 @@ Array scalar_array(const Operand& scalar, DType dtype) {
 
 Array to_array(const Literal& literal) {
   BufferPtr buffer = Buffer::allocate(literal.byte_size());
-  std::memcpy(buffer->data(), literal.bytes(), literal.byte_size());
+  if (literal.byte_size() > 0) std::memcpy(buffer->data(), literal.bytes(), literal.byte_size());
   return ArrayAccess::make(literal.type(), std::move(buffer));
 }
 

@@ -29,7 +29,7 @@ std::string parameter_name(const TraceState& trace, ValueId value) {
 
 Literal to_literal(const ArrayState& state) {
   Literal literal(state.type);
-  std::memcpy(literal.bytes(), state.buffer->data(), literal.byte_size());
+  if (literal.byte_size() > 0) std::memcpy(literal.bytes(), state.buffer->data(), literal.byte_size());
   return literal;
 }
 

@@ -51,8 +51,7 @@ class Literal {
 
   /// Same type and same bits (NaNs compare by their bits).
   friend bool operator==(const Literal& a, const Literal& b) {
-    return a.type_ == b.type_ && a.data_.size() == b.data_.size() &&
-           std::memcmp(a.data_.data(), b.data_.data(), a.data_.size()) == 0;
+    return a.type_ == b.type_ && a.data_ == b.data_;
   }
 
  private:

@@ -115,7 +115,8 @@ std::vector<BufferPtr> Executable::interpret_graph(std::span<const Argument> arg
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     Literal& literal = inputs.emplace_back(parameter_types_[i]);
     if (literal.byte_size() > 0)
-      std::memcpy(literal.bytes(), arguments[i].buffer->data(), literal.byte_size());
+      if (literal.byte_size() > 0)
+        std::memcpy(literal.bytes(), arguments[i].buffer->data(), literal.byte_size());
   }
   std::vector<BufferPtr> results;
   for (const Literal& literal : interpret(lowered_.graph, inputs)) {

@@ -17,14 +17,16 @@ inline std::vector<Literal> run(const Executable& executable, std::span<const Li
   std::vector<Executable::Argument> buffers;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     BufferPtr buffer = Buffer::allocate(arguments[i].byte_size());
-    std::memcpy(buffer->data(), arguments[i].bytes(), arguments[i].byte_size());
+    if (arguments[i].byte_size() > 0) {  // an empty literal has no bytes to point to
+      std::memcpy(buffer->data(), arguments[i].bytes(), arguments[i].byte_size());
+    }
     buffers.push_back({std::move(buffer), !donated.empty() && donated[i]});
   }
   const std::vector<BufferPtr> outputs = executable.run(buffers);
   std::vector<Literal> results;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     Literal result(executable.result_types()[i]);
-    std::memcpy(result.bytes(), outputs[i]->data(), result.byte_size());
+    if (result.byte_size() > 0) std::memcpy(result.bytes(), outputs[i]->data(), result.byte_size());
     results.push_back(std::move(result));
   }
   return results;
