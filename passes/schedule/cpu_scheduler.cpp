@@ -210,6 +210,13 @@ CpuScheduler::TilePlan CpuScheduler::plan_rows(const Band& band, VarId lane, Var
     // Cycles for one step of the inner loop over all tiles: two multiply-adds a cycle, loads that are half
     // hidden behind them, and no tile faster than the latency of its own sum.
     const std::int64_t rows = band.extent(plan.row);
+    double steps = 1;
+    for_each_stmt(static_cast<const std::vector<Stmt>&>(band.body), [&](const Stmt& stmt) {
+      if (stmt.kind == StmtKind::kFor) steps *= static_cast<double>(stmt.extent);
+    });
+    // What the columns read of the inner loop comes from the second-level cache where it is larger than the first.
+    const double vector_bytes = target_.vector_bytes, columns = static_cast<double>(vectors) * vector_bytes;
+    const double far = steps * columns > static_cast<double>(target_.l1_bytes) ? 0.75 : 0.0;
     double least = 0;
     for (std::int64_t nv = 1; nv <= std::min<std::int64_t>(vectors, 8); ++nv) {
       for (std::int64_t mr = 1; mr <= rows; ++mr) {
@@ -218,7 +225,7 @@ CpuScheduler::TilePlan CpuScheduler::plan_rows(const Band& band, VarId lane, Var
         for (const Piece& strip : cut(rows, mr, 0)) {
           for (const Piece& column : cut(band.extent(lane), nv, lanes_)) {
             const auto m = static_cast<double>(strip.count), n = static_cast<double>(column.count);
-            const double work = (static_cast<double>(accumulators) * m * n + (m + n) / 2) / 2;
+            const double work = (static_cast<double>(accumulators) * m * n + (m + n) / 2) / 2 + far * n;
             cycles += static_cast<double>(strip.tiles * column.tiles) * std::max(work, 4.0);
             pieces += m * n;
           }
