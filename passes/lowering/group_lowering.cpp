@@ -211,7 +211,8 @@ void GroupLowering::remember(const Fold& fold, ExprId value) {
   memo_[{fold.node->result, fold.index, fold.guard}] = value;
 }
 
-void GroupLowering::store(const std::vector<std::size_t>& outputs, const Dims& space, const Index& index) {
+void GroupLowering::store(const std::vector<std::size_t>& outputs, const Dims& space, const Index& index,
+                          std::vector<ExprId>* also) {
   std::vector<ExprId> values;
   std::vector<Index> indices;
   for (const std::size_t k : outputs) {
@@ -219,10 +220,11 @@ void GroupLowering::store(const std::vector<std::size_t>& outputs, const Dims& s
     indices.push_back(reindex(exprs_, index, space, body_.type(result).shape));
     values.push_back(at(result, indices.back()));
   }
-  // Every output's value is named before the first store: stores never come before loads of their iteration.
+  if (also) values.insert(values.end(), also->begin(), also->end());
   bind(values);
+  // Every value is named before the first store: stores never come before loads of their iteration.
   std::vector<Stmt>& body = scopes_.back().body;
-  if (outputs.size() > 1) {
+  if (values.size() > 1) {
     for (ExprId& value : values) {
       const loop::ExprKind kind = exprs_[value].kind;
       if (kind == loop::ExprKind::kVar || kind == loop::ExprKind::kConst) continue;
@@ -232,6 +234,7 @@ void GroupLowering::store(const std::vector<std::size_t>& outputs, const Dims& s
       value = exprs_.var(var, dtype);
     }
   }
+  if (also) std::copy(values.end() - static_cast<std::ptrdiff_t>(also->size()), values.end(), also->begin());
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const BufferId buffer = outputs_[outputs[i]];
     const ExprId address = loop::offset(exprs_, kernel_.buffers[buffer.index].type, indices[i]);
@@ -313,8 +316,7 @@ void GroupLowering::lower_rows(const KernelSpace& space) {
     }
     std::vector<ExprId> values;
     for (const Accumulation& sum : tail_sums) values.push_back(at(sum.fold.node->operands[0], row));
-    bind(values);
-    store(row_outputs, rows, row);
+    store(row_outputs, rows, row, &values);
     for (std::size_t i = 0; i < values.size(); ++i)
       scopes_.back().body.push_back(
           Stmt::make_accumulate(tail_sums[i].accumulator, exprs_.index(0), tail_sums[i].combine, values[i]));

@@ -77,8 +77,10 @@ class GroupLowering {
 
   void lower_pass(const Dims& space);
   void lower_rows(const KernelSpace& space);
-  /// Computes the outputs at `index` of `space` (whose positions they share), then stores them.
-  void store(const std::vector<std::size_t>& outputs, const Dims& space, const Index& index);
+  /// Computes the outputs at `index` of `space` (whose positions they share), and what else is wanted there,
+  /// then stores the outputs.
+  void store(const std::vector<std::size_t>& outputs, const Dims& space, const Index& index,
+             std::vector<loop::ExprId>* also = nullptr);
 
   const KernelGroup& group_;
   const Graph& body_;

@@ -204,7 +204,10 @@ CpuScheduler::TilePlan CpuScheduler::plan_rows(const Band& band, VarId lane, Var
   const auto copies = static_cast<std::int64_t>(kCodePerTile / std::max(cost_.code(band.body, lane), 1.0));
   const std::int64_t vectors = (band.extent(lane) + lanes_ - 1) / lanes_;
   if (!plan.row) {
-    const std::int64_t most = std::min(registers / (2 * accumulators), std::min<std::int64_t>(copies, 4));
+    const double code = cost_.code(band.body, lane);
+    const std::int64_t most = std::min<std::int64_t>(registers / (2 * accumulators), code <= 40    ? 4
+                                                                                     : code <= 120 ? 2
+                                                                                                   : 1);
     plan.vectors = even(vectors, std::max<std::int64_t>(most, 1));
   } else {
     // Cycles for one step of the inner loop over all tiles: two multiply-adds a cycle, loads that are half
@@ -214,7 +217,8 @@ CpuScheduler::TilePlan CpuScheduler::plan_rows(const Band& band, VarId lane, Var
     for_each_stmt(static_cast<const std::vector<Stmt>&>(band.body), [&](const Stmt& stmt) {
       if (stmt.kind == StmtKind::kFor) steps *= static_cast<double>(stmt.extent);
     });
-    // What the columns read of the inner loop comes from the second-level cache where it is larger than the first.
+    // What the columns read of the inner loop comes from the second-level cache where it is larger than the
+    // first.
     const double vector_bytes = target_.vector_bytes, columns = static_cast<double>(vectors) * vector_bytes;
     const double far = steps * columns > static_cast<double>(target_.l1_bytes) ? 0.75 : 0.0;
     double least = 0;

@@ -18,7 +18,13 @@ func @f(%x: f32[4,1,3], %y: f32[4,1,3]) -> f32[4,1,3] {
   return %0
 }
 )"),
-            "");
+            R"(
+kernel @loop0(in0: f32[4,1,3], in1: f32[4,1,3], out0: out f32[4,1,3]) {
+  for ia in 0..12 {
+    out0[ia] = in0[ia] + in1[ia]
+  }
+}
+)");
 }
 
 TEST(SimplifyLoops, KeepsLoopsThatABroadcastTellsApart) {
@@ -29,7 +35,15 @@ func @f(%x: f32[4,3], %b: f32[3]) -> f32[4,3] {
   return %1
 }
 )"),
-            "");
+            R"(
+kernel @loop0(in0: f32[4,3], in1: f32[3], out0: out f32[4,3]) {
+  for ia in 0..4 {
+    for ib in 0..3 {
+      out0[3*ia + ib] = in0[3*ia + ib] + in1[ib]
+    }
+  }
+}
+)");
 }
 
 TEST(SimplifyLoops, MergesOnlyTheDimsThatMoveTogether) {
@@ -40,7 +54,16 @@ func @f(%x: f32[2,3,4], %b: f32[2]) -> f32[2,3,4] {
   return %1
 }
 )"),
-            "");
+            R"(
+kernel @loop0(in0: f32[2,3,4], in1: f32[2], out0: out f32[2,3,4]) {
+  for ia in 0..2 {
+    let h: f32 = in1[ia]
+    for ib in 0..12 {
+      out0[12*ia + ib] = in0[12*ia + ib] + h
+    }
+  }
+}
+)");
 }
 
 TEST(SimplifyLoops, HoistsScalarChains) {
@@ -53,7 +76,14 @@ func @f(%x: f32[4], %rate: f32[]) -> f32[4] {
   return %2
 }
 )"),
-            "");
+            R"(
+kernel @loop0(in0: f32[4], in1: f32[], out0: out f32[4]) {
+  let h: f32 = in1[0] * 0.5f
+  for ia in 0..4 {
+    out0[ia] = in0[ia] * h
+  }
+}
+)");
 }
 
 TEST(SimplifyLoops, MergesReducedDims) {
@@ -63,7 +93,20 @@ func @f(%x: f32[4,3,2]) -> f32[4] {
   return %0
 }
 )"),
-            "");
+            R"(
+kernel @reduction0(in0: f32[4,3,2], out0: out f32[4]) {
+  for ia in 0..4 {
+    alloc acc0: register f32[1] {
+      acc0[0] = 0.0f
+      for k1a in 0..6 {
+        acc0[0] += in0[6*ia + k1a]
+      }
+      let r: f32 = acc0[0]
+      out0[ia] = r
+    }
+  }
+}
+)");
 }
 
 }  // namespace
