@@ -49,9 +49,10 @@ void FlatCall::leaf(Array& array) {
   if ((!state || !state->buffer) && bad_leaf_ == npos) bad_leaf_ = buffers_->leaves.size();
   buffers_->leaves.push_back({&array, donated_});
   if (!state) return;
-  const char head[] = {static_cast<char>(state->type.dtype), static_cast<char>(donated_),
-                       static_cast<char>(state->type.shape.size())};
+  const char head[] = {static_cast<char>(state->type.dtype), static_cast<char>(donated_)};
+  const std::size_t rank = state->type.shape.size();
   fixed(head, sizeof head);
+  fixed(&rank, sizeof rank);
   fixed(state->type.shape.data(), state->type.shape.size() * sizeof(std::int64_t));
 }
 

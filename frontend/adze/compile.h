@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <tuple>
@@ -59,7 +60,6 @@ namespace detail {
 
 /// One traced and compiled combination of types.
 class Specialisation;
-class BoundCall;
 
 /// The flattened arguments of one call: leaves, and the key that finds their specialisation.
 class FlatCall final : public TreeVisitor {
@@ -107,7 +107,7 @@ class CompileCache {
   explicit CompileCache(CompileOptions options, Location wrapped);
   ~CompileCache();
 
-  const CallSite site(Location called) const { return {&names_, "compile", wrapped_, called}; }
+  CallSite site(Location called) const { return {&names_, "compile", wrapped_, called}; }
   const FunctionNames& names() const { return names_; }
   Device device() const { return device_; }
 
@@ -129,7 +129,9 @@ class CompileCache {
   std::unique_ptr<Table> table_;
 };
 
+/// The result tree, its Arrays empty.
 const void* result_of(const Specialisation& specialisation);
+/// Runs on the leaves of `call`, emptying those that were moved; fills `results`.
 void run(const Specialisation& specialisation, const FlatCall& call, const std::vector<Array*>& results);
 [[noreturn]] void fail_bad_leaf(const FlatCall& call, const std::vector<std::string>& paths,
                                 const CallSite& site);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <optional>
+#include <utility>
 
 #include "ir/eval_helpers.h"
 #include "ir/op_helpers.h"
@@ -8,6 +9,10 @@
 namespace adze {
 
 namespace {
+
+/// More than any tensor holds is an error even where it would cancel out: rules negate and add amounts
+/// freely.
+constexpr std::int64_t kMaxAmount = std::int64_t{1} << 48;
 
 /// Empty interior stands for zeros.
 std::int64_t interior_at(const Attrs& attrs, std::size_t dim) {
@@ -20,10 +25,7 @@ std::optional<std::int64_t> padded_size(std::int64_t size, std::int64_t low, std
                                         std::int64_t interior) {
   std::int64_t padded = 0;
   if (size > 0 && __builtin_mul_overflow(size - 1, interior, &padded)) return std::nullopt;
-  if (__builtin_add_overflow(padded, size, &padded) || __builtin_add_overflow(padded, low, &padded) ||
-      __builtin_add_overflow(padded, high, &padded)) {
-    return std::nullopt;
-  }
+  if (__builtin_add_overflow(padded, low + size + high, &padded)) return std::nullopt;
   return padded;
 }
 
@@ -43,6 +45,11 @@ std::vector<TensorType> infer_pad(InferContext& c) {
   for (std::size_t d = 0; d < x.shape.size(); ++d) {
     const std::int64_t between = interior_at(c.attrs(), d);
     if (between < 0) c.fail(fmt::format("interior {} of dimension {} is negative", between, d));
+    for (const auto& [name, amount] : {std::pair{"low", low[d]}, {"high", high[d]}, {"interior", between}}) {
+      if (amount < -kMaxAmount || amount > kMaxAmount) {
+        c.fail(fmt::format("{} {} of dimension {} is out of range", name, amount, d));
+      }
+    }
     const auto size = padded_size(x.shape[d], low[d], high[d], between);
     if (!size) c.fail(fmt::format("the size of dimension {} overflows", d));
     if (*size < 0) {
@@ -76,9 +83,8 @@ ValueList transpose_pad(TransposeContext& c) {
   Dims unpad_low, unpad_high, step, zeros(size.size(), 0);
   for (std::size_t d = 0; d < size.size(); ++d) {
     unpad_low.push_back(-low[d]);
-    // Without elements there is nothing between them either: the whole result is padding.
     unpad_high.push_back(-high[d]);
-    step.push_back(size[d] == 0 ? 1 : interior_at(c.attrs(), d) + 1);
+    step.push_back(size[d] <= 1 ? 1 : interior_at(c.attrs(), d) + 1);
   }
   const ValueId unpadded = emit_pad(b, c.cotangent(), unpad_low, unpad_high);
   const ValueId from_operand = emit_slice(b, unpadded, zeros, b.type(unpadded).shape, step);
@@ -159,6 +165,7 @@ std::vector<OpSample> pad_samples() {
           sample(DType::kBool, {31}, {1}, {1}, {}, 0),
           sample(DType::kF64, {3, 2}, {1, -1}, {-1, 2}, {1, 2}, 2),
           sample(DType::kF64, {4}, {2}, {1}, {}, 2),
+          sample(DType::kF64, {1}, {1}, {0}, {kMaxAmount}, 2),
           sample(DType::kF64, {3}, {-5}, {4}, {1}, 2)};
 }
 

@@ -53,8 +53,8 @@ ValueList transpose_slice(TransposeContext& c) {
   const Dims& from = c.result_type().shape;
   Dims high, interior;
   for (std::size_t d = 0; d < to.size(); ++d) {
-    // An empty range spreads nothing: all of the operand's size is high padding.
-    const std::int64_t stride = from[d] == 0 ? 1 : stride_at(c.attrs(), d);
+    // A stride only counts between elements. An empty range leaves all of the size to high padding.
+    const std::int64_t stride = from[d] <= 1 ? 1 : stride_at(c.attrs(), d);
     const std::int64_t covered = from[d] == 0 ? 0 : (from[d] - 1) * stride + 1;
     interior.push_back(stride - 1);
     high.push_back(to[d] - start[d] - covered);
@@ -80,7 +80,8 @@ std::vector<OpSample> slice_samples() {
           sample(DType::kU32, {9}, {0}, {9}, {8}, 0),
           sample(DType::kBool, {33}, {0}, {32}, {}, 0),
           sample(DType::kF64, {4, 7}, {1, 1}, {4, 6}, {1, 3}, 2),
-          sample(DType::kF64, {3}, {1}, {1}, {2}, 2)};
+          sample(DType::kF64, {3}, {1}, {1}, {2}, 2),
+          sample(DType::kF64, {3}, {1}, {2}, {std::numeric_limits<std::int64_t>::max()}, 2)};
 }
 
 }  // namespace

@@ -135,10 +135,16 @@ TEST(OpErrors, Pad) {
   EXPECT_EQ(error({0}, {0}, {-1}), "pad: interior -1 of dimension 0 is negative");
   EXPECT_EQ(error({-3}, {-2}, {}), "pad: size 4 of dimension 0 with low -3 and high -2 is negative");
   const std::int64_t most = std::numeric_limits<std::int64_t>::max();
-  EXPECT_EQ(error({most}, {0}, {}), "pad: the size of dimension 0 overflows");
-  EXPECT_EQ(error({0}, {0}, {most}), "pad: the size of dimension 0 overflows");
+  EXPECT_EQ(error({most}, {0}, {}), "pad: low 9223372036854775807 of dimension 0 is out of range");
+  EXPECT_EQ(error({-most - 1}, {most}, {}), "pad: low -9223372036854775808 of dimension 0 is out of range");
   EXPECT_EQ(error({0}, {std::int64_t{1} << 50}, {}),
-            "pad: shape [1125899906842628] is too large (more than 2^48 elements)");
+            "pad: high 1125899906842624 of dimension 0 is out of range");
+  EXPECT_EQ(error({0}, {0}, {most}), "pad: interior 9223372036854775807 of dimension 0 is out of range");
+  EXPECT_EQ(error({0}, {0}, {std::int64_t{1} << 48}),
+            "pad: shape [844424930131972] is too large (more than 2^48 elements)");
+  EXPECT_EQ(error_of(op_pad, {{kF, {std::int64_t{1} << 40}}, {kF, {}}},
+                     {{"low", Dims{0}}, {"high", Dims{0}}, {"interior", Dims{std::int64_t{1} << 48}}}),
+            "pad: the size of dimension 0 overflows");
 }
 
 TEST(OpErrors, Concatenate) {
