@@ -127,6 +127,7 @@ ExprEmitter::Lane ExprEmitter::lane_of(ExprId id) const {
 ExprEmitter::Lane ExprEmitter::lane(ExprId root) {
   if (!vector_) return {Lane::Kind::kUniform};
   const auto known = [&](ExprId id) { return (*lanes_)[id.index].kind != Lane::Kind::kUnknown; };
+  if (known(root)) return (*lanes_)[root.index];
   std::vector<ExprId> stack{root};
   while (!stack.empty()) {
     const ExprId id = stack.back();
@@ -172,6 +173,7 @@ void ExprEmitter::visit_arguments(const Node& node, Visit&& visit) {
 }
 
 void ExprEmitter::evaluate(const Node& root) {
+  if (is_done(root)) return;
   std::vector<Node> stack{root};
   while (!stack.empty()) {
     const Node node = stack.back();
