@@ -7,7 +7,8 @@
 #include "passes/kernel_group.h"
 
 // Fusion grows clusters from consumers to producers, in one sweep against the order of the graph, then merges
-// clusters along what is still written and read. `may_fuse` decides every time.
+// clusters along what is still written and read, and clusters that read the same. `may_fuse` decides every
+// time.
 
 namespace adze {
 namespace {
@@ -51,8 +52,8 @@ class Fuser {
   FusionRules rules_;
   std::vector<bool> is_result_;  ///< by value
   std::vector<bool> computed_;   ///< by node: some cluster must compute it
-  std::vector<std::vector<NodeId>>
-      consumers_;  ///< by value: computed nodes that read it, free nodes looked through
+  /// By value: computed nodes that read it, also through free nodes.
+  std::vector<std::vector<NodeId>> consumers_;
   /// By value: the contraction whose epilogue it could be part of (itself included).
   std::vector<NodeId> epilogue_of_;
   std::vector<bool> from_memory_;        ///< by value: made of parameters and constants, elementwise

@@ -13,6 +13,7 @@ namespace {
 /// cost.
 constexpr std::size_t kFreeScalarNodes = 16;
 constexpr int kFreeChainCost = 8;
+
 int instruction_cost(loop::ScalarOp op, DType dtype) {
   using loop::ScalarOp;
   switch (op) {
@@ -36,8 +37,7 @@ int instruction_cost(loop::ScalarOp op, DType dtype) {
   }
 }
 
-}  // namespace
-
+/// From the node's `scalar` hook; 0 for what has none.
 int scalar_cost(const Graph& graph, const Node& node) {
   if (!node.op->scalar) return 0;
   loop::Exprs exprs;
@@ -62,6 +62,8 @@ int scalar_cost(const Graph& graph, const Node& node) {
   }
   return cost;
 }
+
+}  // namespace
 
 /// Collects what an index map reads.
 class FusionRules::Recorder : public IndexContext {
@@ -91,11 +93,6 @@ FusionRules::FusionRules(const Graph& graph, Free free)
       demands_(graph.values().size()),
       member_(graph.nodes().size(), false) {
   find_free_nodes(free);
-}
-
-bool FusionRules::is_source(ValueId value) const {
-  const Node* node = graph_.producer(value);
-  return !node || (node->op->pattern == OpPattern::kConstant && !is_free(graph_.value(value).node));
 }
 
 void FusionRules::find_free_nodes(Free free) {

@@ -16,10 +16,6 @@
 
 namespace adze {
 
-/// How much computing one element of a node costs, in simple instructions (add = 1), from its `scalar` hook;
-/// 0 for what only moves data.
-int scalar_cost(const Graph& graph, const Node& node);
-
 /// An interned list of index expressions.
 using IndexId = std::uint32_t;
 
@@ -58,8 +54,6 @@ class FusionRules {
 
   const Graph& graph() const { return graph_; }
   bool is_free(NodeId node) const { return free_[node.index]; }
-  /// Can only be read from memory: a parameter or a constant that is not free.
-  bool is_source(ValueId value) const;
 
   /// Decides whether `nodes` (ascending; what they need beyond free nodes comes from memory) computing
   /// `outputs` keep the promises of GroupKind within `limits`. None if not. A free node may be listed: then
@@ -99,6 +93,7 @@ class FusionRules {
   void find_free_nodes(Free free);
   Chain chain_of(const Node& node) const;
   bool is_short(const Node& node, const Chain& chain);
+  /// How much computing one element of an elementwise node costs, in simple instructions (add = 1).
   int scalar_cost_of(NodeId node);
 
   IndexId intern(std::vector<loop::ExprId> index);
@@ -129,7 +124,7 @@ class FusionRules {
   const Graph& graph_;
   std::vector<bool> free_;     ///< by node
   std::vector<Chain> chains_;  ///< by node
-  std::vector<int> costs_;     ///< by node: scalar_cost; -1 until asked
+  std::vector<int> costs_;     ///< by node: scalar_cost_of; -1 until asked
   loop::Exprs exprs_;
   std::map<std::pair<std::size_t, std::int64_t>, loop::ExprId> variables_;  ///< by position and extent
   std::vector<std::uint64_t> variable_masks_;                               ///< by expression
