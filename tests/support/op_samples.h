@@ -7,8 +7,6 @@
 
 #include "ir/graph_builder.h"
 #include "ir/op.h"
-#include "ir/scalar_host.h"
-#include "ir/text.h"
 
 namespace adze::testing {
 
@@ -47,7 +45,7 @@ inline std::vector<Literal> random_inputs(const OpSample& sample, std::uint32_t 
       if (literal.type().dtype == DType::kBool) {
         literal.set_int(i, u < 0.5 ? 0 : 1);
       } else {
-        set_element(literal, i, low + u * (high - low));
+        literal.set_double(i, low + u * (high - low));
       }
     }
     inputs.push_back(std::move(literal));
@@ -64,14 +62,14 @@ inline std::vector<std::vector<Literal>> value_inputs(const OpSample& sample) {
   for (const double value : special) {
     sets.push_back(sets[0]);
     for (Literal& literal : sets.back()) {
-      for (std::int64_t i = 0; i < literal.size(); ++i) set_element(literal, i, value);
+      for (std::int64_t i = 0; i < literal.size(); ++i) literal.set_double(i, value);
     }
   }
   sets.push_back(sets[0]);
   std::size_t period = 1;
   for (Literal& literal : sets.back()) {
     for (std::int64_t i = 0; i < literal.size(); ++i) {
-      set_element(literal, i, special[static_cast<std::size_t>(i) / period % special.size()]);
+      literal.set_double(i, special[static_cast<std::size_t>(i) / period % special.size()]);
     }
     period *= special.size();
   }
@@ -79,15 +77,10 @@ inline std::vector<std::vector<Literal>> value_inputs(const OpSample& sample) {
   std::mt19937 engine(3);
   for (Literal& literal : sets.back()) {
     for (std::int64_t i = 0; i < literal.size(); ++i) {
-      if (engine() % 8 == 0) set_element(literal, i, special[engine() % special.size()]);
+      if (engine() % 8 == 0) literal.set_double(i, special[engine() % special.size()]);
     }
   }
   return sets;
-}
-
-/// "add f32[3] f32[3] {..}": the sample in a failure message.
-inline std::string describe(const OpDef& op, const OpSample& sample) {
-  return print(sample_graph(op, sample));
 }
 
 }  // namespace adze::testing
