@@ -21,11 +21,6 @@ inline Graph sample_graph(const OpDef& op, const OpSample& sample) {
   return builder.finish(std::move(results));
 }
 
-/// Sets element i as the loop IR converts a double: saturating, NaN to 0 for integers.
-inline void set_element(Literal& literal, std::int64_t i, double value) {
-  literal.set_double(i, value);
-}
-
 /// The range operand k is drawn from.
 inline std::pair<double, double> sample_range(const OpSample& sample, std::size_t k) {
   return k < sample.ranges.size() ? sample.ranges[k] : std::pair{sample.low, sample.high};
