@@ -33,7 +33,9 @@ std::string did_you_mean(std::string_view name, std::span<const std::string_view
   std::size_t best_distance = std::max<std::size_t>(name.size(), 3) / 3 + 1;
   for (const std::string_view candidate : candidates) {
     if (candidate.size() > kLongestName) continue;
-    const std::size_t distance = edit_distance(name, candidate);
+    // An abbreviation ("dim" for "dimension") is as near as one wrong letter.
+    const bool is_abbreviation = name.size() >= 3 && candidate.starts_with(name);
+    const std::size_t distance = is_abbreviation ? 1 : edit_distance(name, candidate);
     if (distance < best_distance && distance < std::min(name.size(), candidate.size())) {
       best = candidate;
       best_distance = distance;

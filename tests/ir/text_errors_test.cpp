@@ -79,6 +79,11 @@ TEST(TextErrors, InStatements) {
   EXPECT_EQ(body_error("%y = neg %x \xe2\x80\x93"), "13: unexpected byte 0xe2");
 }
 
+TEST(TextErrors, AbbreviationsSuggestTheWholeName) {
+  EXPECT_EQ(first_line("func @f() -> () { %x = iota {dim = 0} return }"),
+            "f.adze:1:30: iota has no attribute 'dim'; did you mean 'dimension'?");
+}
+
 TEST(TextErrors, UndefinedNamesSuggestTheNearest) {
   EXPECT_EQ(first_line("func @f(%weights: f32[], %bias: f32[]) -> f32[] { return %wieghts }"),
             "f.adze:1:58: %wieghts is not defined; did you mean '%weights'?");
