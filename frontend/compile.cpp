@@ -130,7 +130,6 @@ namespace {
 
 /// The memory of a moved argument, which is empty afterwards: given up if nothing else refers to it.
 Executable::Argument take(Array& array) {
-  if (!ArrayAccess::state(array)) throw RuntimeError("call: one Array is moved into two arguments");
   const bool donated = ArrayAccess::sole_owner(array);
   return {ArrayAccess::take_buffer(array), donated};
 }
@@ -138,6 +137,15 @@ Executable::Argument take(Array& array) {
 }  // namespace
 
 void run(const Specialisation& specialisation, const FlatCall& call, const std::vector<Array*>& results) {
+  for (std::size_t i = 0; i < call.leaves().size();
+       ++i) {  // before any is taken: a failed call takes nothing
+    if (!call.leaves()[i].donated) continue;
+    for (std::size_t j = 0; j < i; ++j) {
+      if (call.leaves()[j].donated && call.leaves()[i].array == call.leaves()[j].array) {
+        throw RuntimeError("call: one Array is moved into two arguments");
+      }
+    }
+  }
   std::vector<Executable::Argument> arguments;
   arguments.reserve(call.leaves().size() + specialisation.captures.size());
   // First those that stay, so that memory which is also passed as such counts as shared below.

@@ -47,7 +47,12 @@ To from_double(double value) {
 }  // namespace
 
 Literal::Literal(TensorType type) : type_(std::move(type)), count_(type_.element_count()) {
-  data_.resize(static_cast<std::size_t>(count_) * adze::byte_size(type_.dtype));
+  const std::size_t bytes = static_cast<std::size_t>(count_) * adze::byte_size(type_.dtype);
+  try {
+    data_.resize(bytes);
+  } catch (const std::exception&) {  // bad_alloc or length_error
+    throw RuntimeError("out of memory: " + to_string(type_) + " takes " + std::to_string(bytes) + " bytes");
+  }
 }
 
 Literal Literal::full(TensorType type, double value) {

@@ -271,6 +271,7 @@ bool FusionRules::need_factors(Question& q, const Node& dot) {
 }
 
 bool FusionRules::is_computed_once(const KernelFacts& facts, const Node& node, IndexId index) {
+  if (graph_.type(node.result).element_count() == 0) return true;  // nothing to compute, so nothing twice
   std::uint64_t mask = 0;
   for (const loop::ExprId id : indices_[index]) mask |= variables_of(id);
   // Computed in the innermost loop that its index depends on.

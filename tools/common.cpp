@@ -75,6 +75,7 @@ std::vector<bool> parameter_flags(const Graph& graph, const std::vector<std::siz
       throw UsageError(fmt::format("@{} has no parameter {}: it has {}, counted from 0", graph.name(),
                                    position, flags.size()));
     }
+    if (flags[position]) throw UsageError(fmt::format("parameter {} is named twice", position));
     flags[position] = true;
   }
   return flags;

@@ -114,7 +114,8 @@ int run_tool(int argc, char** argv) {
           "--tolerance", check_options.tolerance,
           "largest difference allowed, relative to the largest element of a result (default: 1e-5 for f32, "
           "1e-12 for f64; integers and bools must be equal)")
-      ->type_name("X");
+      ->type_name("X")
+      ->check(CLI::NonNegativeNumber);
   add_compilation(check, common);
   check.callback([&] { command = [&] { return check_command(common, check_options); }; });
 

@@ -57,7 +57,17 @@ std::string read_file(const std::string& path, std::size_t max_bytes) {
   }
 }
 
-void write_file(const std::string& path, std::string_view content) {
+void write_file(const std::string& name, std::string_view content) {
+  // A link stays one: the file it leads to is replaced. Devices and directories are no files to replace.
+  std::string path = name;
+  struct stat status {};
+  if (stat(name.c_str(), &status) == 0) {
+    if (!S_ISREG(status.st_mode)) throw IoError(name + ": is not a regular file");
+    if (char* real = realpath(name.c_str(), nullptr)) {
+      path = real;
+      std::free(real);
+    }
+  }
   std::string temporary = path + ".XXXXXX";
   {
     const Descriptor file{mkstemp(temporary.data())};

@@ -176,6 +176,15 @@ TEST(Donation, OfAnArrayThatIsPassedTwice) {
   Array z = ones({100});
   EXPECT_EQ(error_of<RuntimeError>([&] { f(std::move(z), std::move(z)); }),  // NOLINT
             "call: one Array is moved into two arguments");
+  EXPECT_FALSE(z.empty());  // a call that fails takes nothing
+}
+
+TEST(Compile, ArraysWithoutElements) {
+  const auto f = compile([](const Array& x) { return softmax(x); });
+  for (const Dims& shape : {Dims{3, 0}, Dims{0, 3}, Dims{0}}) {
+    EXPECT_EQ(f(zeros(shape)).shape(), shape);
+    EXPECT_EQ(softmax(zeros(shape)).shape(), shape);
+  }
 }
 
 TEST(Donation, OfWholeTreesInALoop) {

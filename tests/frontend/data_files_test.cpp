@@ -181,6 +181,16 @@ TEST(Safetensors, SaysWhatIsWrong) {
             (dir / "twice") + ": tensor name 'model.\"w\"' is used twice");
 }
 
+TEST(WriteFile, ReplacesFilesOnlyAndFollowsLinks) {
+  const TempDir dir;
+  const std::string path = dir.write("a", "old");
+  std::filesystem::create_symlink(path, dir / "link");
+  io::write_file(dir / "link", "new");
+  EXPECT_EQ(TempDir::read(path), "new");
+  EXPECT_TRUE(std::filesystem::is_symlink(dir / "link"));
+  EXPECT_EQ(message_of([&] { io::write_file("/dev/null", "x"); }), "/dev/null: is not a regular file");
+}
+
 TEST(WriteFile, LeavesTheOldContentOnFailure) {
   const TempDir dir;
   EXPECT_EQ(message_of([&] { io::write_file(dir / "absent/a", "x"); }),

@@ -1,5 +1,6 @@
 # Includes go down only: ir <- passes <- codegen <- runtime <- frontend <- tools, examples, bench; LLVM headers
-# only in codegen/llvm/*.cpp; CLI11 and JSON only in tools, examples and bench; no file much over 600 lines.
+# only in codegen/llvm/*.cpp; CLI11 only in tools, examples and bench; JSON only in frontend/io/safetensors.cpp (its
+# header is JSON); no file over 600 lines.
 set(levels ir passes codegen runtime frontend)
 set(violations "")
 set(above "tools|examples|bench|tests")
@@ -15,6 +16,10 @@ foreach(level ${levels})
     endif()
     file(STRINGS ${file} cli REGEX "#include [<\"](CLI|nlohmann)/")
     list(APPEND bad ${cli})
+    if(NOT file MATCHES "frontend/io/safetensors\\.cpp$")
+      file(STRINGS ${file} json REGEX "#include [<\"]simdjson")
+      list(APPEND bad ${json})
+    endif()
     if(NOT file MATCHES "codegen/llvm/[^/]*\\.cpp$")
       file(STRINGS ${file} llvm REGEX "#include [<\"]llvm")
       list(APPEND bad ${llvm})
@@ -26,11 +31,11 @@ foreach(level ${levels})
   string(APPEND above "|${level}")
 endforeach()
 file(GLOB_RECURSE sources ${SOURCE_DIR}/ir/* ${SOURCE_DIR}/passes/* ${SOURCE_DIR}/codegen/* ${SOURCE_DIR}/runtime/*
-     ${SOURCE_DIR}/frontend/* ${SOURCE_DIR}/tools/* ${SOURCE_DIR}/tests/*.cpp ${SOURCE_DIR}/tests/*.h)
+     ${SOURCE_DIR}/frontend/* ${SOURCE_DIR}/tools/* ${SOURCE_DIR}/bench/*.cpp ${SOURCE_DIR}/examples/*.cpp ${SOURCE_DIR}/tests/*.cpp ${SOURCE_DIR}/tests/*.h)
 foreach(file ${sources})
   file(STRINGS ${file} lines)
   list(LENGTH lines count)  # blank lines and lines with ';' blur the count a little; the limit is soft
-  if(count GREATER 700)
+  if(count GREATER 600)
     string(APPEND violations "  ${file}: ${count} lines; what second thing lives in it?\n")
   endif()
 endforeach()
