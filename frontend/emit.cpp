@@ -56,9 +56,18 @@ Literal scalar_literal(DType dtype, T value) {
   return literal;
 }
 
+/// TypeError where an integer does not fit the integer dtype it adopts.
 Literal to_literal(const Operand& scalar, DType dtype) {
-  return scalar.kind() == Operand::Kind::kFloat ? scalar_literal(dtype, scalar.real())
-                                                : scalar_literal(dtype, scalar.integer());
+  if (scalar.kind() == Operand::Kind::kFloat) return scalar_literal(dtype, scalar.real());
+  Literal literal = scalar_literal(dtype, scalar.integer());
+  if (is_integer(dtype) && literal.as_int(0) != scalar.integer()) {
+    std::string message =
+        fmt::format("the scalar {} does not fit {}, the dtype of the other operand: convert that first",
+                    scalar.integer(), to_string(dtype));
+    if (scalar.at().known()) message += "\n  at " + to_string(scalar.at());
+    throw TypeError(message);
+  }
+  return literal;
 }
 
 Array apply_form(OperandForm form, const OpDef& op, std::span<const Operand> operands, Attrs attrs) {

@@ -179,6 +179,13 @@ TEST(Donation, OfAnArrayThatIsPassedTwice) {
   EXPECT_FALSE(z.empty());  // a call that fails takes nothing
 }
 
+TEST(Compile, ScalarsMustFit) {
+  const std::string message = error_of<TypeError>([] { Array(1) + 5000000000LL; });
+  EXPECT_EQ(message.substr(0, message.find('\n')),
+            "the scalar 5000000000 does not fit i32, the dtype of the other operand: convert that first");
+  EXPECT_EQ((Array(1u) + 4294967294u).item<std::int64_t>(), 4294967295);
+}
+
 TEST(Compile, ArraysWithoutElements) {
   const auto f = compile([](const Array& x) { return softmax(x); });
   for (const Dims& shape : {Dims{3, 0}, Dims{0, 3}, Dims{0}}) {
