@@ -137,23 +137,23 @@ Executable::Argument take(Array& array) {
 }  // namespace
 
 void run(const Specialisation& specialisation, const FlatCall& call, const std::vector<Array*>& results) {
-  for (std::size_t i = 0; i < call.leaves().size();
-       ++i) {  // before any is taken: a failed call takes nothing
-    if (!call.leaves()[i].donated) continue;
-    for (std::size_t j = 0; j < i; ++j) {
-      if (call.leaves()[j].donated && call.leaves()[i].array == call.leaves()[j].array) {
-        throw RuntimeError("call: one Array is moved into two arguments");
-      }
-    }
-  }
   std::vector<Executable::Argument> arguments;
   arguments.reserve(call.leaves().size() + specialisation.captures.size());
   // First those that stay, so that memory which is also passed as such counts as shared below.
   for (const FlatCall::Leaf& leaf : call.leaves()) {
     arguments.push_back({leaf.donated ? nullptr : ArrayAccess::state(*leaf.array)->buffer, false});
   }
+  const std::vector<TensorType>& parameter_types = specialisation.executable->parameter_types();
   for (std::size_t i = 0; i < call.leaves().size(); ++i) {
-    if (call.leaves()[i].donated) arguments[i] = take(*call.leaves()[i].array);
+    if (!call.leaves()[i].donated) continue;
+    if (!ArrayAccess::state(*call.leaves()[i].array)) {  // taken a moment ago; a failed call takes nothing
+      for (std::size_t k = 0; k < i; ++k) {
+        if (!call.leaves()[k].donated) continue;
+        *call.leaves()[k].array = ArrayAccess::make(parameter_types[k], std::move(arguments[k].buffer));
+      }
+      throw RuntimeError("call: one Array is moved into two arguments");
+    }
+    arguments[i] = take(*call.leaves()[i].array);
   }
   for (const Array& capture : specialisation.captures) {
     arguments.push_back({ArrayAccess::state(capture)->buffer, false});

@@ -4,21 +4,12 @@
 #include <numeric>
 #include <random>
 
+#include "emit.h"
 #include "frontend/io/tables.h"
+#include "ir/with_type.h"
 
 namespace adze::data {
 namespace {
-
-Array to_array(const Literal& literal) {
-  switch (literal.type().dtype) {
-    case DType::kF64:
-      return {literal.data<double>(), literal.type().shape};
-    case DType::kF32:
-      return {literal.data<float>(), literal.type().shape};
-    default:
-      return {literal.data<std::int32_t>(), literal.type().shape};
-  }
-}
 
 template <class T>
 Array take_rows_of(const Array& array, const std::vector<std::int64_t>& rows) {
@@ -50,28 +41,15 @@ std::vector<std::int64_t> permutation(std::int64_t count, std::uint64_t seed) {
 }  // namespace
 
 Array read_csv(const std::string& path) {
-  return to_array(io::read_csv(path));
+  return detail::to_array(io::read_csv(path));
 }
 Array read_idx(const std::string& path) {
-  return to_array(io::read_idx(path));
+  return detail::to_array(io::read_idx(path));
 }
 
 Array take_rows(const Array& array, const std::vector<std::int64_t>& rows) {
   if (array.rank() == 0) throw RuntimeError("take_rows: the array has rank 0");
-  switch (array.dtype()) {
-    case DType::kBool:
-      return take_rows_of<bool>(array, rows);
-    case DType::kI32:
-      return take_rows_of<std::int32_t>(array, rows);
-    case DType::kI64:
-      return take_rows_of<std::int64_t>(array, rows);
-    case DType::kU32:
-      return take_rows_of<std::uint32_t>(array, rows);
-    case DType::kF64:
-      return take_rows_of<double>(array, rows);
-    default:
-      return take_rows_of<float>(array, rows);
-  }
+  return with_type(array.dtype(), [&]<class T>() { return take_rows_of<T>(array, rows); });
 }
 
 Batches::Batches(Array inputs, Array labels, const BatchOptions& options)

@@ -6,32 +6,10 @@
 
 #include "ir/errors.h"
 #include "ir/op.h"
+#include "ir/with_type.h"
 
 /// For the `eval` rules in ir/ops: plain loops over elements, written for clarity.
 namespace adze {
-
-/// Calls f.operator()<T>() with T the C++ type of `dtype`.
-template <class F>
-decltype(auto) with_type(DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::kBool:
-      return f.template operator()<bool>();
-    case DType::kI32:
-      return f.template operator()<std::int32_t>();
-    case DType::kI64:
-      return f.template operator()<std::int64_t>();
-    case DType::kU32:
-      return f.template operator()<std::uint32_t>();
-    case DType::kF32:
-      return f.template operator()<float>();
-    case DType::kF64:
-      return f.template operator()<double>();
-    case DType::kF16:
-    case DType::kBF16:
-      break;
-  }
-  internal_error(__FILE__, __LINE__, "no host type for " + std::string(to_string(dtype)));
-}
 
 /// Calls f(index) for each index of `shape` in row-major order.
 template <class F>

@@ -3,30 +3,15 @@
 #include <cmath>
 #include <limits>
 
+#include "ir/with_type.h"
+
 namespace adze {
 namespace {
 
 /// Calls `f` with a value of the dtype's C++ storage type.
 template <class F>
 decltype(auto) dispatch(DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::kBool:
-      return f(bool{});
-    case DType::kI32:
-      return f(std::int32_t{});
-    case DType::kI64:
-      return f(std::int64_t{});
-    case DType::kU32:
-      return f(std::uint32_t{});
-    case DType::kF32:
-      return f(float{});
-    case DType::kF64:
-      return f(double{});
-    case DType::kF16:
-    case DType::kBF16:
-      break;
-  }
-  throw TypeError("dtype " + std::string(to_string(dtype)) + " is not supported yet");
+  return with_type(dtype, [&]<class T>() { return f(T{}); });
 }
 
 /// float -> integer truncates and saturates, NaN -> 0; to bool: x != 0.

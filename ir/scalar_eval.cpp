@@ -8,6 +8,7 @@
 
 #include "ir/errors.h"
 #include "ir/scalar_host.h"
+#include "ir/with_type.h"
 
 namespace adze::loop {
 namespace {
@@ -101,22 +102,7 @@ void run_op(const std::uint64_t* a, const std::uint64_t* b, const std::uint64_t*
 
 template <class F>
 auto dispatch(DType dtype, F&& body) {
-  switch (dtype) {
-    case DType::kBool:
-      return body(bool{});
-    case DType::kI32:
-      return body(std::int32_t{});
-    case DType::kI64:
-      return body(std::int64_t{});
-    case DType::kU32:
-      return body(std::uint32_t{});
-    case DType::kF32:
-      return body(float{});
-    case DType::kF64:
-      return body(double{});
-    default:
-      internal_error(__FILE__, __LINE__, "no host type for dtype " + std::string(adze::to_string(dtype)));
-  }
+  return with_type(dtype, [&]<class T>() { return body(T{}); });
 }
 
 template <ScalarOp op>

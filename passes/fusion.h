@@ -33,6 +33,8 @@ enum class GroupKind {
   kContraction,
 };
 
+std::string_view to_string(GroupKind kind);  ///< "loop", "reduction", "contraction"
+
 /// One kernel-to-be. `body` is an ordinary graph without dead nodes: its parameters (unnamed) stand for
 /// `inputs`, its results for `outputs`, all values of the whole graph, none listed twice. Free nodes are
 /// copied into every body that uses them and cost no memory: scalar constants, iota, index maps with one

@@ -10,7 +10,6 @@
 #include "ir/text.h"
 
 namespace adze {
-namespace {
 
 std::string_view to_string(GroupKind kind) {
   switch (kind) {
@@ -23,6 +22,8 @@ std::string_view to_string(GroupKind kind) {
   }
   return "?";
 }
+
+namespace {
 
 KernelGroup make_group(const Graph& graph, const KernelFacts& facts) {
   KernelGroup group{.kind = facts.kind, .body = {}, .inputs = {}, .outputs = {}};

@@ -7,18 +7,6 @@
 namespace adze {
 namespace {
 
-std::string_view kind_name(GroupKind kind) {
-  switch (kind) {
-    case GroupKind::kLoop:
-      return "loop";
-    case GroupKind::kReduction:
-      return "reduction";
-    case GroupKind::kContraction:
-      return "contraction";
-  }
-  return "";
-}
-
 /// out = in, as one flat loop.
 loop::Kernel copy_kernel(const TensorType& type) {
   loop::Kernel kernel;
@@ -72,7 +60,7 @@ loop::Program lower_to_loops(const Graph& graph, const std::vector<KernelGroup>&
 
   KernelTable kernels(program);
   for (const KernelGroup& group : groups) {
-    loop::KernelCall call{kernels.add(lower_group(group, {}), kind_name(group.kind)), {}};
+    loop::KernelCall call{kernels.add(lower_group(group, {}), to_string(group.kind)), {}};
     for (const ValueId value : group.inputs) call.arguments.push_back(plan.places.at(value.index));
     for (const ValueId value : group.outputs) call.arguments.push_back(plan.places.at(value.index));
     program.calls.push_back(std::move(call));

@@ -2,40 +2,19 @@
 #include <map>
 
 #include "adze/io.h"
+#include "frontend/emit.h"
 #include "frontend/io/safetensors.h"
+#include "ir/with_type.h"
 
 namespace adze::io::detail {
-namespace {
-
-/// Calls `f` with a value of the dtype's C++ type.
-template <class F>
-auto with_element_type(DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::kBool:
-      return f(bool{});
-    case DType::kI32:
-      return f(std::int32_t{});
-    case DType::kI64:
-      return f(std::int64_t{});
-    case DType::kU32:
-      return f(std::uint32_t{});
-    case DType::kF64:
-      return f(double{});
-    default:
-      return f(float{});
-  }
-}
-
-}  // namespace
 
 void save(const std::string& path, const std::vector<std::string>& names,
           const std::vector<const Array*>& leaves) {
   NamedLiterals tensors;
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const Array& leaf = *leaves[i];
-    tensors.emplace_back(names[i].empty() ? "value" : names[i],
-                         with_element_type(leaf.dtype(), [&](auto element) {
-                           return Literal::from(leaf.shape(), leaf.data<decltype(element)>());
+    tensors.emplace_back(names[i].empty() ? "value" : names[i], with_type(leaf.dtype(), [&]<class T>() {
+                           return Literal::from(leaf.shape(), leaf.data<T>());
                          }));
   }
   save_safetensors(path, tensors);
@@ -54,9 +33,7 @@ void load(const std::string& path, const std::vector<std::string>& names, const 
       throw IoError(path + ": tensor '" + name + "' is " + to_string(literal.type()) +
                     ", but the tree wants " + to_string(leaves[i]->type()));
     }
-    loaded.push_back(with_element_type(literal.type().dtype, [&](auto element) {
-      return Array(literal.data<decltype(element)>(), literal.type().shape);
-    }));
+    loaded.push_back(adze::detail::to_array(literal));
     tensors.erase(found);
   }
   if (!tensors.empty())
