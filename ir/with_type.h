@@ -8,8 +8,8 @@
 
 namespace adze {
 
-/// Calls f.operator()<T>() with T the C++ type that elements of `dtype` are stored as. TypeError for the dtypes that
-/// have none yet (f16, bf16).
+/// Calls f.operator()<T>() with T the C++ type that elements of `dtype` are stored as. TypeError for the
+/// dtypes that have none yet (f16, bf16).
 template <class F>
 decltype(auto) with_type(DType dtype, F&& f) {
   switch (dtype) {
