@@ -135,6 +135,15 @@ class Exprs {
   std::unordered_multimap<std::uint64_t, std::uint32_t> by_hash_;
 };
 
+/// kSerial, kUnroll: one iteration after the other. kParallel: any order, on any worker. kVector: all lanes
+/// at once, statement by statement. kGrid: iterations are spread over the thread blocks of a GPU launch, in
+/// any order. kBlock: the iterations are the threads of one block; each runs the body by itself, up to a
+/// Barrier (or an Accumulate over several threads), which waits for all of them.
+///
+/// A kernel scheduled for a GPU is one statement: For grid { Alloc shared* { For block { ... } } }. Barriers
+/// and such Accumulates stand in the block loop where all its threads come by: inside serial and unrolled
+/// loops and Allocs, never below an If. A block that runs several grid iterations runs them one after the
+/// other with a barrier between them.
 enum class LoopKind : std::uint8_t { kSerial, kParallel, kVector, kUnroll, kGrid, kBlock };
 std::string_view to_string(LoopKind kind);
 
@@ -170,6 +179,9 @@ std::string_view to_string(Combine combine);
 
 enum class StmtKind : std::uint8_t { kFor, kStore, kAccumulate, kLet, kAlloc, kBarrier, kIf };
 
+/// Threads of a block that can fold values among themselves.
+inline constexpr std::int64_t kWarpThreads = 32;
+
 /// A statement. Plain values: a pass copies the tree and changes the copy.
 struct Stmt {
   StmtKind kind = StmtKind::kBarrier;
@@ -183,18 +195,22 @@ struct Stmt {
 
   // kStore: buffer[index] = value. kAccumulate: buffer[index] = combine(buffer[index], value); inside a
   // vector loop, where `index` does not depend on the lane, the active lanes are folded in a fixed tree order
-  // first. kAlloc: `buffer` lives through `body`; contents start unspecified. kIf: `body` where `value`
-  // (bool) holds; not inside a vector loop.
+  // first. In a block loop, with `threads` > 1 (a power of two, at most kWarpThreads), the values of each
+  // group of that many neighbouring threads are folded in the same order first, and every thread of the group
+  // combines the result into its own register. kAlloc: `buffer` lives through `body`; contents start
+  // unspecified. kIf: `body` where `value` (bool) holds; not inside a vector loop.
   BufferId buffer = {};
   ExprId index = {};
   ExprId value = {};
   Combine combine = Combine::kSum;
+  std::int64_t threads = 1;
   std::vector<Stmt> body = {};
 
   static Stmt make_for(VarId var, std::int64_t extent, LoopKind loop, std::vector<Stmt> body,
                        ExprId limit = {});
   static Stmt make_store(BufferId buffer, ExprId index, ExprId value);
-  static Stmt make_accumulate(BufferId buffer, ExprId index, Combine combine, ExprId value);
+  static Stmt make_accumulate(BufferId buffer, ExprId index, Combine combine, ExprId value,
+                              std::int64_t threads = 1);
   static Stmt make_let(VarId var, ExprId value);  ///< in scope to the end of the enclosing body
   static Stmt make_alloc(BufferId buffer, std::vector<Stmt> body);
   static Stmt make_if(ExprId condition, std::vector<Stmt> body);
@@ -213,6 +229,12 @@ struct Kernel {
 
   BufferId add_buffer(std::string buffer_name, BufferType type, Scope scope);
 };
+
+/// Is it in the form that a GPU runs: a grid loop around a block loop?
+bool is_gpu_kernel(const Kernel& kernel);
+/// Of such a kernel: how many iterations its grid loop has, and how many threads its block loop.
+std::int64_t grid_extent(const Kernel& kernel);
+std::int64_t block_extent(const Kernel& kernel);
 
 /// Bytes of memory one run of the kernel needs for its buffers of scope shared: nested ones lie behind each
 /// other, those of sequential Allocs share. A multiple of kAlignment.
@@ -235,7 +257,23 @@ struct KernelCall {
   /// Byte offset in the arena of the kernel's shared buffers (scratch_bytes of them); negative: none, or not
   /// yet placed.
   std::int64_t scratch = -1;
+  /// Calls of one phase stand next to each other and touch nothing that another of them writes: workers may
+  /// run them at once. Phases are numbered from 0 and run one after the other (plan_phases).
+  std::size_t phase = 0;
 };
+
+/// How a GPU runs a program (plan_launch). Either way every call is a kernel that runs its grid loop on as
+/// many blocks as there are; what differs is who waits between the phases.
+struct Launch {
+  enum class Mode : std::uint8_t {
+    kPersistent,  ///< one cooperative launch runs every call, with a barrier over the grid between phases
+    kGraph,       ///< a kernel launch a call, as nodes of one CUDA graph; phases are its dependences
+  };
+  Mode mode = Mode::kGraph;
+  std::int64_t blocks = 1;     ///< kPersistent: of the launch
+  std::int64_t threads = 256;  ///< of each block, in every call
+};
+std::string_view to_string(Launch::Mode mode);
 
 /// A whole compiled function below the graph: kernels (distinct ones once) and the calls in order.
 struct Program {
@@ -245,6 +283,7 @@ struct Program {
   std::vector<TensorType> parameter_types, result_types;
   std::vector<std::shared_ptr<const Literal>> constants;
   std::int64_t arena_bytes = 0;
+  std::optional<Launch> launch;  ///< of a program for a GPU
 };
 
 /// Text forms. `print` of a kernel is canonical: equal text means equal kernels (names of kernels apart).

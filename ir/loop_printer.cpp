@@ -32,6 +32,10 @@ std::string_view to_string(LoopKind kind) {
   return "?";
 }
 
+std::string_view to_string(Launch::Mode mode) {
+  return mode == Launch::Mode::kPersistent ? "persistent" : "graph";
+}
+
 std::string_view to_string(Scope scope) {
   switch (scope) {
     case Scope::kArgument:
@@ -419,7 +423,8 @@ class KernelPrinter {
         line(depth, target() + "= " + exprs.text(stmt.value));
         return;
       case StmtKind::kAccumulate:
-        line(depth, target() + combine_text(stmt.combine) + " " + exprs.text(stmt.value));
+        line(depth, target() + combine_text(stmt.combine) + " " + exprs.text(stmt.value) +
+                        (stmt.threads > 1 ? fmt::format(" over {} threads", stmt.threads) : ""));
         return;
       case StmtKind::kLet: {
         std::string dtype = "?";
@@ -483,7 +488,16 @@ std::string print(const Program& program) {
   for (std::size_t i = 0; i < program.constants.size(); ++i) {
     text += fmt::format("  constant {}: {}\n", i, to_string(program.constants[i]->type()));
   }
+  if (program.launch) {
+    const Launch& launch = *program.launch;
+    const bool persistent = launch.mode == Launch::Mode::kPersistent;
+    text += fmt::format("  launch {}{} threads {}\n", to_string(launch.mode),
+                        persistent ? fmt::format(" blocks {}", launch.blocks) : "", launch.threads);
+  }
+  std::size_t phase = 0;
   for (const KernelCall& call : program.calls) {
+    if (call.phase != phase) text += fmt::format("  phase {}\n", call.phase);
+    phase = call.phase;
     const bool known = call.kernel < program.kernels.size();
     text += fmt::format("  call @{}(", known ? program.kernels[call.kernel].name : "?");
     for (std::size_t i = 0; i < call.arguments.size(); ++i) {

@@ -24,10 +24,12 @@ Stmt Stmt::make_store(BufferId buffer, ExprId index, ExprId value) {
   return stmt;
 }
 
-Stmt Stmt::make_accumulate(BufferId buffer, ExprId index, Combine combine, ExprId value) {
+Stmt Stmt::make_accumulate(BufferId buffer, ExprId index, Combine combine, ExprId value,
+                           std::int64_t threads) {
   Stmt stmt = make_store(buffer, index, value);
   stmt.kind = StmtKind::kAccumulate;
   stmt.combine = combine;
+  stmt.threads = threads;
   return stmt;
 }
 
@@ -88,6 +90,38 @@ std::int64_t scratch_bytes(const Kernel& kernel, const std::vector<Stmt>& body) 
 
 std::int64_t scratch_bytes(const Kernel& kernel) {
   return scratch_bytes(kernel, kernel.body);
+}
+
+namespace {
+
+/// The block loop of a GPU kernel; nullptr for others.
+const Stmt* block_loop(const Kernel& kernel) {
+  const auto is_loop = [](const Stmt& stmt, LoopKind kind) {
+    return stmt.kind == StmtKind::kFor && stmt.loop == kind;
+  };
+  if (kernel.body.size() != 1 || !is_loop(kernel.body[0], LoopKind::kGrid)) return nullptr;
+  const Stmt* stmt = &kernel.body[0];
+  do {
+    if (stmt->body.size() != 1) return nullptr;
+    stmt = &stmt->body[0];
+  } while (stmt->kind == StmtKind::kAlloc && kernel.buffers[stmt->buffer.index].scope == Scope::kShared);
+  return is_loop(*stmt, LoopKind::kBlock) ? stmt : nullptr;
+}
+
+}  // namespace
+
+bool is_gpu_kernel(const Kernel& kernel) {
+  return block_loop(kernel) != nullptr;
+}
+
+std::int64_t grid_extent(const Kernel& kernel) {
+  ADZE_CHECK(is_gpu_kernel(kernel), "kernel @" + kernel.name + " is not scheduled for a GPU");
+  return kernel.body[0].extent;
+}
+
+std::int64_t block_extent(const Kernel& kernel) {
+  ADZE_CHECK(is_gpu_kernel(kernel), "kernel @" + kernel.name + " is not scheduled for a GPU");
+  return block_loop(kernel)->extent;
 }
 
 Dims BufferType::strides() const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "ir/loop_ir.h"
 #include "ir/scalar_eval.h"
@@ -118,12 +119,17 @@ class Verifier {
         live_[stmt.buffer.index] = false;
         return;
       case StmtKind::kBarrier:
+        require(!in_if_, "a barrier below an if");
         return require(!in_vector_, "a barrier inside a vector loop");
-      case StmtKind::kIf:
+      case StmtKind::kIf: {
         require(!in_vector_, "an if inside a vector loop");
         expression(stmt.value);
         require(exprs_.dtype(stmt.value) == DType::kBool, "the condition of an if is not bool");
-        return statements(stmt.body);
+        const bool outer = std::exchange(in_if_, true);
+        statements(stmt.body);
+        in_if_ = outer;
+        return;
+      }
     }
   }
 
@@ -144,9 +150,18 @@ class Verifier {
     }
     require(!in_vector_ || stmt.loop == LoopKind::kSerial || stmt.loop == LoopKind::kUnroll,
             fmt::format("{} loop {} inside a vector loop", to_string(stmt.loop), name(stmt.var)));
+    if (stmt.loop == LoopKind::kGrid || stmt.loop == LoopKind::kBlock) {
+      require(is_gpu_kernel(kernel_),
+              fmt::format("{} loop {} in a kernel that is not of the form grid, block", to_string(stmt.loop),
+                          name(stmt.var)));
+      require(in_block_ == 0 && (stmt.loop == LoopKind::kBlock) == (&stmt != kernel_.body.data()),
+              fmt::format("{} loop {} inside a block loop", to_string(stmt.loop), name(stmt.var)));
+    }
+    in_block_ += stmt.loop == LoopKind::kBlock ? 1 : 0;
     bind(stmt.var, vector || stmt.loop == LoopKind::kUnroll ? VarKind::kUnrolled : VarKind::kLoop, vector);
     in_vector_ = in_vector_ || vector;
     statements(stmt.body);
+    in_block_ -= stmt.loop == LoopKind::kBlock ? 1 : 0;
     in_vector_ = in_vector_ && !vector;
     unbind(stmt.var);
   }
@@ -164,6 +179,13 @@ class Verifier {
     if (stmt.kind == StmtKind::kAccumulate) {
       require(is_defined(combine_op(stmt.combine), buffer.type.dtype),
               fmt::format("{} of {} values", to_string(stmt.combine), adze::to_string(buffer.type.dtype)));
+      require(stmt.threads == 1 || (stmt.threads > 1 && stmt.threads <= kWarpThreads &&
+                                    (stmt.threads & (stmt.threads - 1)) == 0),
+              fmt::format("{} accumulates over {} threads", buffer.name, stmt.threads));
+      require(stmt.threads == 1 || (in_block_ > 0 && !in_if_ && !in_vector_),
+              fmt::format("{} accumulates over threads that need not come by", buffer.name));
+      require(stmt.threads == 1 || buffer.scope == Scope::kRegister,
+              fmt::format("{} accumulates over threads but is no register", buffer.name));
     } else {
       require(index_varies || !value_varies,
               fmt::format("every lane stores another value to the same element of {}", buffer.name));
@@ -288,6 +310,8 @@ class Verifier {
   std::vector<bool> live_;    ///< by buffer: an argument, or inside its alloc
   std::vector<bool> stored_;  ///< by argument
   bool in_vector_ = false;
+  bool in_if_ = false;
+  int in_block_ = 0;  ///< depth of block loops
 };
 
 }  // namespace
@@ -306,6 +330,14 @@ void verify(const Program& program) {
       }
     };
     require(call.kernel < program.kernels.size(), "no such kernel");
+    const std::size_t before = c == 0 ? 0 : program.calls[c - 1].phase;
+    require(call.phase == before || (c > 0 && call.phase == before + 1),
+            fmt::format("phase {} follows phase {}", call.phase, before));
+    if (program.launch) {
+      require(is_gpu_kernel(program.kernels[call.kernel]) &&
+                  block_extent(program.kernels[call.kernel]) == program.launch->threads,
+              "its kernel does not have the threads of the launch");
+    }
     const Kernel& kernel = program.kernels[call.kernel];
     require(call.arguments.size() == kernel.argument_count,
             fmt::format("{} arguments for @{}, which takes {}", call.arguments.size(), kernel.name,

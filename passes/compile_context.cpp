@@ -49,7 +49,8 @@ bool read_flag(const char* variable, bool otherwise) {
 }
 
 std::vector<std::string> dump_names() {
-  std::vector<std::string> names = {"graph", "plan", "loops", "llvm", "asm", "lower_to_loops"};
+  std::vector<std::string> names = {"graph", "plan", "loops",          "llvm",       "asm",
+                                    "cuda",  "ptx",  "lower_to_loops", "plan_launch"};
   names.insert(names.end(), pass_names().begin(), pass_names().end());
   return names;
 }
@@ -126,6 +127,13 @@ CompileContext CompileContext::from_environment() {
   context.dump_directory = environment("ADZE_DUMP_DIR");
   context.verify = read_flag("ADZE_VERIFY", context.verify);
   context.report_time = read_flag("ADZE_TIME", context.report_time);
+  if (const std::string_view mode = environment("ADZE_LAUNCH"); !mode.empty()) {
+    using Mode = loop::Launch::Mode;
+    if (mode != "persistent" && mode != "graph") {
+      throw CompileError(fmt::format("ADZE_LAUNCH: expected persistent or graph, got '{}'", mode));
+    }
+    context.launch = mode == "graph" ? Mode::kGraph : Mode::kPersistent;
+  }
   return context;
 }
 

@@ -2,12 +2,15 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "ir/graph.h"
+#include "ir/loop_ir.h"
+#include "passes/code_cache.h"
 #include "passes/target.h"
 
 namespace adze {
@@ -16,10 +19,14 @@ namespace adze {
 struct CompileContext {
   Target target;
   std::set<std::string> disabled;  ///< ADZE_DISABLE: names of passes that are skipped
-  std::set<std::string> dump;      ///< ADZE_DUMP: graph, fuse, plan, loops, llvm, asm, or a pass name
-  std::string dump_directory;      ///< ADZE_DUMP_DIR; empty: stderr
-  bool verify = true;              ///< ADZE_VERIFY=0 turns the verifiers between passes off
-  bool report_time = false;        ///< ADZE_TIME=1: the table of passes, in ms, on stderr
+  std::set<std::string> dump;  ///< ADZE_DUMP: graph, fuse, plan, loops, llvm, asm, cuda, ptx, or a pass name
+  std::string dump_directory;  ///< ADZE_DUMP_DIR; empty: stderr
+  bool verify = true;          ///< ADZE_VERIFY=0 turns the verifiers between passes off
+  bool report_time = false;    ///< ADZE_TIME=1: the table of passes, in ms, on stderr
+  std::optional<loop::Launch::Mode>
+      launch;  ///< ADZE_LAUNCH=persistent|graph: instead of plan_launch's choice
+  /// Where back ends look for machine code before they make it; none: they always make it. Not owned.
+  CodeCache* cache = nullptr;
 
   struct Timing {
     std::string pass;
@@ -52,8 +59,9 @@ struct CompileContext {
   /// Writes it to stderr where `report_time` is set. Whoever ran the last step calls this.
   void write_time_table(const std::string& name) const;
 
-  /// Settings from the environment (ADZE_DISABLE, ADZE_DUMP, ADZE_DUMP_DIR, ADZE_VERIFY, ADZE_TIME). The
-  /// target is left at its default: codegen knows the host. Unknown names or values: CompileError.
+  /// Settings from the environment (ADZE_DISABLE, ADZE_DUMP, ADZE_DUMP_DIR, ADZE_VERIFY, ADZE_TIME,
+  /// ADZE_LAUNCH). The target is left at its default: codegen knows the host. Unknown names or values:
+  /// CompileError.
   static CompileContext from_environment();
 };
 

@@ -8,8 +8,10 @@
 #include "passes/fold_layout.h"
 #include "passes/lower_to_loops.h"
 #include "passes/pass_runner.h"
+#include "passes/plan_launch.h"
 #include "passes/plan_scratch.h"
 #include "passes/schedule_cpu.h"
+#include "passes/schedule_gpu.h"
 #include "passes/simplify_loops.h"
 
 namespace adze {
@@ -30,6 +32,7 @@ struct Pass {
   void (*instead)(State&) = nullptr;  ///< when disabled; nullptr: nothing to do
   std::string_view stage = {};        ///< ADZE_DUMP's name for the state after this row
   bool optional = true;
+  std::optional<TargetKind> only = {};  ///< for targets of this kind
 };
 
 /// Would the kernel need libm as it is: elementary functions that only expand_math turns into arithmetic?
@@ -73,17 +76,48 @@ constexpr Pass kPasses[] = {
      [](State& s) {
        for (loop::Kernel& kernel : s.lowered.program.kernels) kernel = simplify_loops(std::move(kernel));
      }},
-    {"schedule_cpu", Level::kLoops, run_schedule_cpu},
+    {"schedule_cpu", Level::kLoops, run_schedule_cpu, nullptr, {}, true, TargetKind::kCpu},
+    {"schedule_gpu",
+     Level::kLoops,
+     [](State& s) {
+       for (loop::Kernel& kernel : s.lowered.program.kernels) {
+         kernel = schedule_gpu(std::move(kernel), s.context.target);
+       }
+     },
+     [](State& s) {
+       for (loop::Kernel& kernel : s.lowered.program.kernels) {
+         kernel = on_one_thread(std::move(kernel), s.context.target);
+       }
+     },
+     {},
+     true,
+     TargetKind::kGpu},
     {"expand_math", Level::kLoops,
      [](State& s) {
+       if (s.context.target.has_math) return;
        for (loop::Kernel& kernel : s.lowered.program.kernels) {
          kernel = expand_math(std::move(kernel), s.context.target.has_fma);
        }
      }},
     // Schedules decide on scratch, so its place comes last; it uses what the memory plan leaves free at each
     // call.
-    {"plan_scratch", Level::kLoops, [](State& s) { plan_scratch(s.lowered.program, s.lowered.plan, true); },
-     [](State& s) { plan_scratch(s.lowered.program, s.lowered.plan, false); }},
+    {"plan_scratch",
+     Level::kLoops,
+     [](State& s) { plan_scratch(s.lowered.program, s.lowered.plan, true); },
+     [](State& s) { plan_scratch(s.lowered.program, s.lowered.plan, false); },
+     {},
+     true,
+     TargetKind::kCpu},
+    {"plan_phases", Level::kLoops,
+     [](State& s) { plan_phases(s.lowered.program, s.lowered.plan.result_aliases, true); },
+     [](State& s) { plan_phases(s.lowered.program, s.lowered.plan.result_aliases, false); }},
+    {"plan_launch",
+     Level::kLoops,
+     [](State& s) { plan_launch(s.lowered.program, s.context.target, s.context.launch); },
+     nullptr,
+     {},
+     false,
+     TargetKind::kGpu},
 };
 
 PassRunner::Subject subject_of(const Lowered& lowered, Level level) {
@@ -117,6 +151,7 @@ Lowered lower(const Graph& graph, const std::vector<bool>& donated, CompileConte
       runner.dump_stage("graph", subject_of(state.lowered, level));
     }
     if (pass.level > last) return std::move(state.lowered);
+    if (pass.only && *pass.only != context.target.kind) continue;
     const auto bind = [&](void (*function)(State&)) {
       return function ? std::function<void()>([&state, function] { function(state); })
                       : std::function<void()>();

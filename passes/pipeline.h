@@ -21,10 +21,11 @@ struct Lowered {
 /// The levels a function passes through on its way down.
 enum class Level { kGraph, kGroups, kPlan, kLoops };
 
-/// Runs the CPU pipeline: canonicalize, fold_layout, canonicalize, fuse, order_kernels, plan_memory,
-/// lower_to_loops, simplify_loops, schedule_cpu, expand_math, plan_scratch. Each is timed, verified after,
-/// dumped on request and skipped when disabled (lower_to_loops cannot be). `donated`: one flag a parameter,
-/// or empty. Passes below `last` are not run: the inspection tool shows a level though a later one may fail.
+/// Runs the pipeline for the context's target: canonicalize, fold_layout, canonicalize, fuse, order_kernels,
+/// plan_memory, lower_to_loops, simplify_loops, schedule_cpu or schedule_gpu, expand_math, plan_scratch
+/// (CPU), plan_phases, plan_launch (GPU). Each is timed, verified after, dumped on request and skipped when
+/// disabled (lower_to_loops and plan_launch cannot be). `donated`: one flag a parameter, or empty. Passes
+/// below `last` are not run: the inspection tool shows a level though a later one may fail.
 Lowered lower(const Graph& graph, const std::vector<bool>& donated, CompileContext& context,
               Level last = Level::kLoops);
 

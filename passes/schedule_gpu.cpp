@@ -1,0 +1,33 @@
+#include "passes/schedule_gpu.h"
+
+namespace adze {
+
+using loop::ExprId;
+using loop::LoopKind;
+using loop::ScalarOp;
+using loop::Stmt;
+using loop::VarId;
+
+loop::Kernel on_one_thread(loop::Kernel kernel, const Target& target) {
+  loop::Exprs& exprs = kernel.exprs;
+  const VarId block = exprs.new_var("g", 1), thread = exprs.new_var("t", target.block_threads);
+  const ExprId first = exprs.apply(ScalarOp::eq, {exprs.var(thread), exprs.index(0)});
+  std::vector<Stmt> body;
+  body.push_back(Stmt::make_if(first, std::move(kernel.body)));
+  const auto wrap = [&](VarId var, LoopKind kind) {
+    std::vector<Stmt> wrapped;
+    wrapped.push_back(Stmt::make_for(var, exprs.var_extent(var), kind, std::move(body)));
+    body = std::move(wrapped);
+  };
+  wrap(thread, LoopKind::kBlock);
+  wrap(block, LoopKind::kGrid);
+  kernel.body = std::move(body);
+  kernel.schedule.push_back("one thread");
+  return kernel;
+}
+
+loop::Kernel schedule_gpu(loop::Kernel kernel, const Target& target) {
+  return on_one_thread(std::move(kernel), target);
+}
+
+}  // namespace adze
