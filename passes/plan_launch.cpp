@@ -116,8 +116,8 @@ void plan_launch(loop::Program& program, const Target& target, std::optional<Lau
     const auto grid = static_cast<double>(loop::grid_extent(kernel));
     blocks = std::max(blocks, loop::grid_extent(kernel));
     const double work = instructions(kernel.exprs, kernel.body) / kCyclesPerMicrosecond;
-    persistent += (call.phase != phase ? kGridBarrier : 0) +
-                  std::max(1.0, grid / processors) * work * kCyclesAlone;
+    persistent +=
+        (call.phase != phase ? kGridBarrier : 0) + std::max(1.0, grid / processors) * work * kCyclesAlone;
     graph += kGraphNode + std::max(work * kCyclesAlone, grid / processors * work * kCyclesShared);
     phase = call.phase;
   }

@@ -15,17 +15,17 @@ namespace adze {
 void plan_phases(loop::Program& program, const std::vector<std::optional<std::size_t>>& result_aliases,
                  bool share = true);
 
-/// Decides how a GPU runs the program, by the cost model below or as `mode` says. Before: scheduled kernels and
-/// phases. After: Program::launch.
+/// Decides how a GPU runs the program, by the cost model below or as `mode` says. Before: scheduled kernels
+/// and phases. After: Program::launch.
 ///
 /// The model compares two estimates. One persistent launch pays a grid barrier a phase and has one block a
-/// multiprocessor, so it can hide less latency; a graph pays a launch a kernel and fills the machine. So small
-/// work wants the first and large work the second.
+/// multiprocessor, so it can hide less latency; a graph pays a launch a kernel and fills the machine. So
+/// small work wants the first and large work the second.
 void plan_launch(loop::Program& program, const Target& target,
                  std::optional<loop::Launch::Mode> mode = std::nullopt);
 
-/// The persistent launch passes every buffer of the program as an argument of one kernel, the graph only those
-/// of each call: above this number of buffers it has to be a graph.
+/// The persistent launch passes every buffer of the program as an argument of one kernel, the graph only
+/// those of each call: above this number of buffers it has to be a graph.
 inline constexpr std::size_t kMostLaunchBuffers = 480;
 
 }  // namespace adze

@@ -16,14 +16,14 @@ class GpuProgram {
  public:
   virtual ~GpuProgram() = default;
   /// Starts one run: `pointers` are device addresses of parameters, results and constants, in order; `arena`
-  /// has Program::arena_bytes and is used by one run at a time. Returns before the work is done; work given to
-  /// the device later comes after it. RuntimeError naming the kernel where the launch fails.
+  /// has Program::arena_bytes and is used by one run at a time. Returns before the work is done; work given
+  /// to the device later comes after it. RuntimeError naming the kernel where the launch fails.
   virtual void run(std::span<void* const> pointers, void* arena) const = 0;
 };
 
 /// Something that runs CUDA programs: a GPU behind the driver (runtime/cuda/), or the host executing the
-/// generated source (runtime/cuda_host/). Work is done in the order it is given; copies to and from the host wait
-/// for it. Thread-safe. All errors are RuntimeErrors that name the device and what failed.
+/// generated source (runtime/cuda_host/). Work is done in the order it is given; copies to and from the host
+/// wait for it. Thread-safe. All errors are RuntimeErrors that name the device and what failed.
 class GpuDevice {
  public:
   virtual ~GpuDevice() = default;
@@ -47,11 +47,11 @@ class GpuDevice {
   virtual std::unique_ptr<GpuProgram> load(const loop::Program& program, CompileContext& context) = 0;
 };
 
-/// GPU `ordinal`, opened at the first use and kept. RuntimeError: built without CUDA headers, no driver, driver
-/// too old, no such device.
+/// GPU `ordinal`, opened at the first use and kept. RuntimeError: built without CUDA headers, no driver,
+/// driver too old, no such device.
 GpuDevice& cuda_device(int ordinal);
-/// The host executing generated CUDA source (kernels are compiled by the C++ compiler that ADZE_CXX names, c++ by
-/// default). RuntimeError where there is none.
+/// The host executing generated CUDA source (kernels are compiled by the C++ compiler that ADZE_CXX names,
+/// c++ by default). RuntimeError where there is none.
 GpuDevice& cuda_host_device();
 
 }  // namespace adze

@@ -67,14 +67,14 @@ TEST_F(Environment, UnknownNames) {
   EXPECT_EQ(
       error(),
       "ADZE_DISABLE: unknown name 'vectorise'; known are canonicalize, fold_layout, fuse, order_kernels, "
-      "plan_memory, simplify_loops, schedule_cpu, expand_math, plan_scratch");
+      "plan_memory, simplify_loops, schedule_cpu, schedule_gpu, expand_math, plan_scratch, plan_phases");
   set("ADZE_DISABLE", "");
-  set("ADZE_DUMP", "cuda");
+  set("ADZE_DUMP", "opencl");
   EXPECT_EQ(error(),
-            "ADZE_DUMP: unknown name 'cuda'; known are graph, plan, loops, llvm, asm, lower_to_loops, "
-            "canonicalize, "
-            "fold_layout, fuse, order_kernels, plan_memory, simplify_loops, schedule_cpu, expand_math, "
-            "plan_scratch");
+            "ADZE_DUMP: unknown name 'opencl'; known are graph, plan, loops, llvm, asm, cuda, ptx, "
+            "lower_to_loops, plan_launch, canonicalize, "
+            "fold_layout, fuse, order_kernels, plan_memory, simplify_loops, schedule_cpu, schedule_gpu, "
+            "expand_math, plan_scratch, plan_phases");
 }
 
 TEST_F(Environment, UnknownValues) {

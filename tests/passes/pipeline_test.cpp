@@ -114,7 +114,8 @@ INSTANTIATE_TEST_SUITE_P(, RandomPrograms, ::testing::Range<std::uint64_t>(0, 8)
 TEST(Pipeline, NamesItsPassesOnceInOrder) {
   EXPECT_EQ(pass_names(),
             (std::vector<std::string>{"canonicalize", "fold_layout", "fuse", "order_kernels", "plan_memory",
-                                      "simplify_loops", "schedule_cpu", "expand_math", "plan_scratch"}));
+                                      "simplify_loops", "schedule_cpu", "schedule_gpu", "expand_math",
+                                      "plan_scratch", "plan_phases"}));
 }
 
 TEST(Pipeline, TimesEveryPassInOrder) {
@@ -122,10 +123,32 @@ TEST(Pipeline, TimesEveryPassInOrder) {
   context.verify = false;
   lower(parse_graph(testing::kRowSoftmax), {}, context);
   std::vector<std::string> names;
-  for (const CompileContext::Timing& timing : context.timings) names.push_back(timing.pass);
-  EXPECT_EQ(names, (std::vector<std::string>{
-                       "canonicalize", "fold_layout", "canonicalize", "fuse", "order_kernels", "plan_memory",
-                       "lower_to_loops", "simplify_loops", "schedule_cpu", "expand_math", "plan_scratch"}));
+  for (const CompileContext::Timing& timing : context.timings) {
+    if (timing.pass != "verify") names.push_back(timing.pass);
+  }
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"canonicalize", "fold_layout", "canonicalize", "fuse", "order_kernels",
+                                      "plan_memory", "lower_to_loops", "simplify_loops", "schedule_cpu",
+                                      "expand_math", "plan_scratch", "plan_phases"}));
+}
+
+TEST(Pipeline, AGpuHasItsOwnRows) {
+  CompileContext context;
+  context.target = gpu_target(90, 132);
+  const Lowered lowered = lower(parse_graph(testing::kRowSoftmax), {}, context);
+  std::vector<std::string> names;
+  for (const CompileContext::Timing& timing : context.timings) {
+    if (timing.pass != "verify") names.push_back(timing.pass);
+  }
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"canonicalize", "fold_layout", "canonicalize", "fuse", "order_kernels",
+                                      "plan_memory", "lower_to_loops", "simplify_loops", "schedule_gpu",
+                                      "expand_math", "plan_phases", "plan_launch"}));
+  ASSERT_TRUE(lowered.program.launch.has_value());
+  EXPECT_EQ(lowered.program.launch->threads, 256);
+  for (const loop::Kernel& kernel : lowered.program.kernels) EXPECT_TRUE(loop::is_gpu_kernel(kernel));
+  // Elementary functions are instructions there.
+  EXPECT_NE(loop::print(lowered.program).find("exp("), std::string::npos);
 }
 
 TEST(Pipeline, DisabledPassesDoNotRun) {
@@ -138,7 +161,7 @@ TEST(Pipeline, DisabledPassesDoNotRun) {
   std::vector<std::string> names;
   for (const CompileContext::Timing& timing : context.timings) names.push_back(timing.pass);
   EXPECT_EQ(names, (std::vector<std::string>{"fold_layout", "fuse", "plan_memory", "lower_to_loops",
-                                             "plan_scratch"}));
+                                             "plan_scratch", "plan_phases"}));
   EXPECT_EQ(lowered.groups.size(), graph.nodes().size());  // one group a node
 }
 
