@@ -16,10 +16,13 @@ struct ScalarOpInfo {
   std::string_view name;
   int arity;
   TypeRule rule;
+  Domain domain;
+  int cost;
 };
 
 constexpr ScalarOpInfo kScalarOps[] = {
-#define ADZE_SCALAR_OP(name, arity, rule, ...) {#name, arity, TypeRule::rule},
+#define ADZE_SCALAR_OP(name, arity, rule, domain, cost, ...) \
+  {#name, arity, TypeRule::rule, Domain::domain, cost},
 #include "ir/scalar_ops.def"
 #undef ADZE_SCALAR_OP
 };
@@ -76,6 +79,14 @@ std::string_view to_string(ScalarOp op) {
 
 int arity(ScalarOp op) {
   return info(op).arity;
+}
+
+Domain domain(ScalarOp op) {
+  return info(op).domain;
+}
+
+int instruction_cost(ScalarOp op) {
+  return info(op).cost;
 }
 
 /// An i64 expression as a sum of coefficient * atom + constant. An atom is any i64 expression that is not

@@ -25,6 +25,11 @@ enum class ScalarOp : std::uint8_t {
 std::string_view to_string(ScalarOp op);  ///< "add"; the trailing _ of and_, or_, xor_, not_ is dropped
 int arity(ScalarOp op);
 
+/// The dtypes an instruction takes; kElementary are floats.
+enum class Domain : std::uint8_t { kAll, kNumbers, kFloats, kElementary, kBits, kIntegers };
+Domain domain(ScalarOp op);
+int instruction_cost(ScalarOp op);  ///< machine instructions for one vector, roughly
+
 struct ExprId {
   std::uint32_t index = UINT32_MAX;
   explicit operator bool() const { return index != UINT32_MAX; }

@@ -16,57 +16,22 @@ namespace {
 using Function = void (*)(const std::uint64_t*, const std::uint64_t*, const std::uint64_t*, std::uint64_t*,
                           std::size_t);
 
-enum class Domain { kAll, kNumbers, kFloats, kBits, kIntegers };
-
-constexpr Domain domain(ScalarOp op) {
-  switch (op) {
-    case ScalarOp::floor:
-    case ScalarOp::round_even:
-    case ScalarOp::trunc:
-    case ScalarOp::exp:
-    case ScalarOp::log:
-    case ScalarOp::log1p:
-    case ScalarOp::expm1:
-    case ScalarOp::tanh:
-    case ScalarOp::logistic:
-    case ScalarOp::sqrt:
-    case ScalarOp::rsqrt:
-    case ScalarOp::sin:
-    case ScalarOp::cos:
-    case ScalarOp::is_finite:
-    case ScalarOp::pow:
-      return Domain::kFloats;
-    case ScalarOp::neg:
-    case ScalarOp::abs:
-    case ScalarOp::sign:
-    case ScalarOp::add:
-    case ScalarOp::sub:
-    case ScalarOp::mul:
-    case ScalarOp::div:
-    case ScalarOp::rem:
-    case ScalarOp::fma:
-      return Domain::kNumbers;
-    case ScalarOp::not_:
-    case ScalarOp::and_:
-    case ScalarOp::or_:
-    case ScalarOp::xor_:
-      return Domain::kBits;
-    case ScalarOp::shl:
-    case ScalarOp::shr:
-      return Domain::kIntegers;
-    default:
-      return Domain::kAll;
-  }
-}
+/// By instruction: the domain column of scalar_ops.def.
+constexpr Domain kDomains[] = {
+#define ADZE_SCALAR_OP(name, arity, rule, domain, ...) Domain::domain,
+#include "ir/scalar_ops.def"
+#undef ADZE_SCALAR_OP
+};
 
 template <class T>
 constexpr bool defined_on(ScalarOp op) {
-  switch (domain(op)) {
+  switch (kDomains[static_cast<std::size_t>(op)]) {
     case Domain::kAll:
       return true;
     case Domain::kNumbers:
       return !std::is_same_v<T, bool>;
     case Domain::kFloats:
+    case Domain::kElementary:
       return std::is_floating_point_v<T>;
     case Domain::kBits:
       return std::is_integral_v<T>;
@@ -79,7 +44,7 @@ constexpr bool defined_on(ScalarOp op) {
 // The last column of scalar_ops.def, as functions. P is bool for select and T otherwise.
 template <ScalarOp op>
 struct Meaning;
-#define ADZE_SCALAR_OP(name, arity, rule, llvm, cuda, host_meaning)                       \
+#define ADZE_SCALAR_OP(name, arity, rule, domain, cost, llvm, cuda, host_meaning)         \
   template <>                                                                             \
   struct Meaning<ScalarOp::name> {                                                        \
     template <class P, class T>                                                           \

@@ -11,70 +11,39 @@ using loop::ExprKind;
 using loop::ScalarOp;
 using loop::Stmt;
 
-bool calls_libm(ScalarOp op, DType dtype) {
-  if (!is_float(dtype)) return false;
-  switch (op) {
-    case ScalarOp::exp:
-    case ScalarOp::log:
-    case ScalarOp::log1p:
-    case ScalarOp::expm1:
-    case ScalarOp::tanh:
-    case ScalarOp::logistic:
-    case ScalarOp::sin:
-    case ScalarOp::cos:
-    case ScalarOp::pow:
-    case ScalarOp::rem:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool can_expand(ScalarOp op, DType dtype) {
-  if (dtype != DType::kF32 && dtype != DType::kF64) return false;
-  switch (op) {
-    case ScalarOp::exp:
-    case ScalarOp::log:
-    case ScalarOp::log1p:
-    case ScalarOp::expm1:
-    case ScalarOp::tanh:
-    case ScalarOp::logistic:
-      return true;
-    case ScalarOp::sin:
-    case ScalarOp::cos:
-    case ScalarOp::pow:
-      return dtype == DType::kF32;  // wider intermediates are what makes these cheap
-    default:
-      return false;
-  }
-}
-
 namespace {
 
-ExprId expand(math::Scope& scope, ScalarOp op, std::span<const ExprId> args) {
-  const math::Num x{&scope, args[0]};
-  switch (op) {
-    case ScalarOp::exp:
-      return math::expand_exp(x).id;
-    case ScalarOp::log:
-      return math::expand_log(x).id;
-    case ScalarOp::log1p:
-      return math::expand_log1p(x).id;
-    case ScalarOp::expm1:
-      return math::expand_expm1(x).id;
-    case ScalarOp::tanh:
-      return math::expand_tanh(x).id;
-    case ScalarOp::logistic:
-      return math::expand_logistic(x).id;
-    case ScalarOp::sin:
-      return math::expand_sin(x).id;
-    case ScalarOp::cos:
-      return math::expand_cos(x).id;
-    case ScalarOp::pow:
-      return math::expand_pow(x, {&scope, args[1]}).id;
-    default:
-      internal_error(__FILE__, __LINE__, "no expansion of " + std::string(to_string(op)));
+/// How to write an elementary function as arithmetic; wider intermediates are what makes f32 cheap.
+struct Expansion {
+  ScalarOp op;
+  math::Num (*unary)(math::Num) = nullptr;
+  math::Num (*binary)(math::Num, math::Num) = nullptr;
+  bool in_f64 = true;
+};
+
+constexpr Expansion kExpansions[] = {
+    {ScalarOp::exp, math::expand_exp},
+    {ScalarOp::log, math::expand_log},
+    {ScalarOp::log1p, math::expand_log1p},
+    {ScalarOp::expm1, math::expand_expm1},
+    {ScalarOp::tanh, math::expand_tanh},
+    {ScalarOp::logistic, math::expand_logistic},
+    {ScalarOp::sin, math::expand_sin, nullptr, false},
+    {ScalarOp::cos, math::expand_cos, nullptr, false},
+    {ScalarOp::pow, nullptr, math::expand_pow, false},
+};
+
+const Expansion* expansion(ScalarOp op, DType dtype) {
+  for (const Expansion& known : kExpansions) {
+    if (known.op == op)
+      return dtype == DType::kF32 || (dtype == DType::kF64 && known.in_f64) ? &known : nullptr;
   }
+  return nullptr;
+}
+
+ExprId expand(math::Scope& scope, const Expansion& how, std::span<const ExprId> args) {
+  const math::Num x{&scope, args[0]};
+  return how.unary ? how.unary(x).id : how.binary(x, {&scope, args[1]}).id;
 }
 
 template <class Visit>
@@ -88,6 +57,14 @@ void for_each_expression(std::vector<Stmt>& body, Visit&& visit) {
 }
 
 }  // namespace
+
+bool calls_libm(ScalarOp op, DType dtype) {
+  return is_float(dtype) && (loop::domain(op) == loop::Domain::kElementary || op == ScalarOp::rem);
+}
+
+bool can_expand(ScalarOp op, DType dtype) {
+  return expansion(op, dtype) != nullptr;
+}
 
 loop::Kernel expand_math(loop::Kernel kernel, bool has_fma) {
   loop::Exprs& exprs = kernel.exprs;
@@ -117,8 +94,9 @@ loop::Kernel expand_math(loop::Kernel kernel, bool has_fma) {
     const auto operands = [&] {
       return std::span<const ExprId>(args.data(), static_cast<std::size_t>(arity(expr.op)));
     };
-    if (expr.kind == ExprKind::kScalar && can_expand(expr.op, expr.dtype)) {
-      expanded[i] = expand(scope, expr.op, operands());
+    const Expansion* how = expr.kind == ExprKind::kScalar ? expansion(expr.op, expr.dtype) : nullptr;
+    if (how) {
+      expanded[i] = expand(scope, *how, operands());
     } else if (changed) {
       switch (expr.kind) {
         case ExprKind::kScalar:

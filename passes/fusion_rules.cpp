@@ -14,29 +14,6 @@ namespace {
 constexpr std::size_t kFreeScalarNodes = 16;
 constexpr int kFreeChainCost = 8;
 
-int instruction_cost(loop::ScalarOp op, DType dtype) {
-  using loop::ScalarOp;
-  switch (op) {
-    case ScalarOp::exp:
-    case ScalarOp::log:
-    case ScalarOp::log1p:
-    case ScalarOp::expm1:
-    case ScalarOp::tanh:
-    case ScalarOp::logistic:
-    case ScalarOp::sin:
-    case ScalarOp::cos:
-    case ScalarOp::pow:
-      return 16;
-    case ScalarOp::div:
-    case ScalarOp::rem:
-    case ScalarOp::sqrt:
-    case ScalarOp::rsqrt:
-      return is_float(dtype) ? 4 : 8;
-    default:
-      return 1;
-  }
-}
-
 /// From the node's `scalar` hook; 0 for what has none.
 int scalar_cost(const Graph& graph, const Node& node) {
   if (!node.op->scalar) return 0;
@@ -57,7 +34,7 @@ int scalar_cost(const Graph& graph, const Node& node) {
     seen[at.index] = true;
     const loop::Expr& expr = exprs[at];
     if (expr.kind == loop::ExprKind::kLoad || expr.kind == loop::ExprKind::kConst) continue;
-    cost += expr.kind == loop::ExprKind::kScalar ? instruction_cost(expr.op, expr.dtype) : 1;
+    cost += expr.kind == loop::ExprKind::kScalar ? loop::instruction_cost(expr.op) : 1;
     stack.insert(stack.end(), expr.args.begin(), expr.args.end());
   }
   return cost;

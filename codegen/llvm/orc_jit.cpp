@@ -10,11 +10,13 @@
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Target/TargetMachine.h>
 
-#include <cmath>
+#include <dlfcn.h>
+
 #include <string>
 
 #include "codegen/cpu_backend.h"
 #include "codegen/llvm/emit_llvm.h"
+#include "codegen/llvm/scalar_printer.h"
 #include "codegen/llvm/target_machine.h"
 #include "ir/errors.h"
 
@@ -31,31 +33,6 @@ T take(llvm::Expected<T> value) {
   if (!value) fail(value.takeError());
   return std::move(*value);
 }
-
-/// The functions generated code may call: those named libm:... in scalar_ops.def, nothing else of the
-/// process.
-struct HostFunction {
-  const char* name;
-  void* address;
-};
-template <class R, class... Args>
-void* address_of(R (*function)(Args...)) {
-  return reinterpret_cast<void*>(function);
-}
-#define ADZE_UNARY(name)                             \
-  {#name, address_of<double, double>(std::name)}, {  \
-#name "f", address_of < float, float>(std::name) \
-  }
-#define ADZE_BINARY(name)                                   \
-  {#name, address_of<double, double, double>(std::name)}, { \
-#name "f", address_of < float, float, float>(std::name) \
-  }
-const HostFunction kHostFunctions[] = {
-    ADZE_UNARY(exp), ADZE_UNARY(log), ADZE_UNARY(log1p), ADZE_UNARY(expm1), ADZE_UNARY(tanh),
-    ADZE_UNARY(sin), ADZE_UNARY(cos), ADZE_BINARY(pow),  ADZE_BINARY(fmod),
-};
-#undef ADZE_UNARY
-#undef ADZE_BINARY
 
 using Bytes = llvm::SmallVector<char, 0>;
 
@@ -108,9 +85,12 @@ class OrcCode final : public NativeCode {
   OrcCode(Bytes object, const llvm::TargetMachine& machine) : jit_(make_jit(machine)) {
     orc::JITDylib& library = jit_->getMainJITDylib();
     orc::SymbolMap symbols;
-    for (const HostFunction& function : kHostFunctions) {
-      symbols[jit_->mangleAndIntern(function.name)] = {orc::ExecutorAddr::fromPtr(function.address),
-                                                       llvm::JITSymbolFlags::Exported};
+    // All that generated code may call; nothing else of the process.
+    for (const std::string& name : libm_functions()) {
+      void* address = ::dlsym(RTLD_DEFAULT, name.c_str());
+      if (address == nullptr) continue;  // code that calls it fails to link, and says so
+      symbols[jit_->mangleAndIntern(name)] = {orc::ExecutorAddr::fromPtr(address),
+                                              llvm::JITSymbolFlags::Exported};
     }
     if (auto error = library.define(orc::absoluteSymbols(std::move(symbols)))) fail(std::move(error));
     auto buffer = std::make_unique<llvm::SmallVectorMemoryBuffer>(std::move(object), false);

@@ -36,7 +36,7 @@ constexpr Row parse_row(std::string_view text) {
 }
 
 constexpr std::array kRows = {
-#define ADZE_SCALAR_OP(name, arity, rule, llvm, ...) parse_row(llvm),
+#define ADZE_SCALAR_OP(name, arity, rule, domain, cost, llvm, ...) parse_row(llvm),
 #include "ir/scalar_ops.def"
 #undef ADZE_SCALAR_OP
 };
@@ -353,6 +353,16 @@ Value* ScalarPrinter::libm_call(std::string_view name, DType dtype, std::span<Va
     result = builder_.CreateInsertElement(result, call(scalars), lane);
   }
   return result;
+}
+
+std::vector<std::string> libm_functions() {
+  std::vector<std::string> names;
+  for (const Row& row : kRows) {
+    if (!row.floats.starts_with("libm:")) continue;
+    names.emplace_back(row.floats.substr(5));
+    names.push_back(names.back() + "f");
+  }
+  return names;
 }
 
 }  // namespace adze

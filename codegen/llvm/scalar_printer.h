@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "ir/loop_ir.h"
 
@@ -53,5 +55,8 @@ class ScalarPrinter {
   llvm::IRBuilderBase& builder_;
   ScalarFeatures features_;
 };
+
+/// The functions that printed code may call: those named libm:... in scalar_ops.def, for f64 and f32.
+std::vector<std::string> libm_functions();
 
 }  // namespace adze

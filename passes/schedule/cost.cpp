@@ -1,42 +1,6 @@
 #include "passes/schedule/cost.h"
 
 namespace adze::loop {
-namespace {
-
-double instructions(ScalarOp op) {
-  switch (op) {
-    case ScalarOp::exp:
-      return 16;
-    case ScalarOp::log:
-      return 22;
-    case ScalarOp::log1p:
-    case ScalarOp::expm1:
-      return 30;
-    case ScalarOp::tanh:
-    case ScalarOp::logistic:
-      return 26;
-    case ScalarOp::sin:
-    case ScalarOp::cos:
-      return 40;
-    case ScalarOp::pow:
-      return 60;
-    case ScalarOp::rem:
-      return 12;
-    case ScalarOp::div:
-    case ScalarOp::sqrt:
-    case ScalarOp::rsqrt:
-      return 5;
-    case ScalarOp::sign:
-    case ScalarOp::max:
-    case ScalarOp::min:
-      return 2;
-    default:
-      return 1;
-  }
-}
-
-}  // namespace
-
 Stride stride_along(const Exprs& exprs, Dependences& reads, ExprId address, VarId var) {
   if (!reads.on(address, var)) return Stride::kNone;
   const auto affine = exprs.affine(address);
@@ -72,7 +36,7 @@ double CostModel::leaf(const Stmt& stmt, VarId lane) {
       cost += packed_.contains(id.index) ? 1 : memory(expr.buffer, expr.args[0], 1);
       continue;
     }
-    if (expr.kind == ExprKind::kScalar) cost += instructions(expr.op);
+    if (expr.kind == ExprKind::kScalar) cost += instruction_cost(expr.op);
     if (expr.kind == ExprKind::kConvert) cost += 1;
     for (const ExprId arg : expr.args)
       if (arg) stack.push_back(arg);
