@@ -28,6 +28,9 @@ struct CommonOptions {
   std::string function;               ///< empty: all (print, grad, check) or the only one (run)
   std::string cpu;                    ///< empty: ADZE_CPU or the host
   std::vector<std::string> disabled;  ///< passes to skip, besides those of ADZE_DISABLE
+  std::string target;                 ///< "sm_90": compile for such a GPU; empty: for `cpu`
+  int multiprocessors = 132;          ///< of that GPU; an H100 has 132
+  std::string launch;                 ///< persistent or graph; empty: ADZE_LAUNCH or plan_launch's choice
 };
 
 struct PrintOptions {

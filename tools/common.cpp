@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "codegen/host_target.h"
@@ -51,6 +52,23 @@ Graph load_function(const CommonOptions& common) {
                                graphs.size(), fmt::join(names, ", ")));
 }
 
+namespace {
+
+/// The Target of "sm_90".
+Target parse_gpu(const std::string& name, int multiprocessors) {
+  int capability = 0;
+  const char* const end = name.data() + name.size();
+  if (name.starts_with("sm_")) {
+    const auto [rest, error] = std::from_chars(name.data() + 3, end, capability);
+    if (error == std::errc() && rest == end && capability >= 50 && capability < 1000) {
+      return gpu_target(capability, multiprocessors);
+    }
+  }
+  throw UsageError(fmt::format("--target: '{}' is not a GPU; expected sm_80, sm_90, ...", name));
+}
+
+}  // namespace
+
 CompileContext make_context(const CommonOptions& common) {
   try {
     CompileContext context = CompileContext::from_environment();
@@ -61,7 +79,13 @@ CompileContext make_context(const CommonOptions& common) {
       }
       context.disabled.insert(pass);
     }
-    context.target = common.cpu.empty() ? host_target() : target_for_cpu(common.cpu);
+    if (!common.launch.empty()) {
+      using Mode = loop::Launch::Mode;
+      context.launch = common.launch == "graph" ? Mode::kGraph : Mode::kPersistent;
+    }
+    context.target = !common.target.empty() ? parse_gpu(common.target, common.multiprocessors)
+                     : common.cpu.empty()   ? host_target()
+                                            : target_for_cpu(common.cpu);
     return context;
   } catch (const CompileError& error) {
     throw UsageError(error.what());

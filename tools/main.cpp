@@ -25,6 +25,26 @@ void add_compilation(CLI::App& command, CommonOptions& options) {
       ->type_name("PASS,...");
 }
 
+/// A GPU instead of the CPU: levels of its compilation can be shown without one.
+void add_gpu(CLI::App& command, CommonOptions& options) {
+  command
+      .add_option("--target", options.target,
+                  "compile for a GPU of this architecture, which need not be there: sm_80, sm_90, ... "
+                  "(default: for the CPU)")
+      ->type_name("SM")
+      ->excludes("--cpu");
+  command.add_option("--multiprocessors", options.multiprocessors, "how many that GPU has; an H100 has 132")
+      ->check(CLI::Range(1, 1024))
+      ->type_name("N")
+      ->capture_default_str();
+  command
+      .add_option("--launch", options.launch,
+                  "how that GPU runs the program: one persistent launch, or a graph of kernels (default: "
+                  "$ADZE_LAUNCH, or what the cost model says)")
+      ->check(CLI::IsMember({"persistent", "graph"}))
+      ->type_name("MODE");
+}
+
 int report(const char* message, int code) {
   std::fflush(stdout);
   std::fprintf(stderr, "error: %s\n", message);
@@ -74,6 +94,7 @@ int run_tool(int argc, char** argv) {
       ->delimiter(',')
       ->type_name("N,...");
   add_compilation(print, common);
+  add_gpu(print, common);
   print.callback([&] { command = [&] { return print_command(common, print_options); }; });
 
   GradOptions grad_options;

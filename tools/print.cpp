@@ -39,6 +39,10 @@ std::string text_of(const Graph& graph, const std::string& emit, const std::vect
 
 int print_command(const CommonOptions& common, const PrintOptions& options) {
   const bool compiles = options.emit != "input";
+  if (!common.target.empty() && (options.emit == "llvm" || options.emit == "asm")) {
+    throw UsageError(
+        fmt::format("--emit={} shows code for a CPU, --target={} is a GPU", options.emit, common.target));
+  }
   CompileContext context = compiles ? make_context(common) : CompileContext();
   std::string text;
   for (const Graph& graph : load_functions(common)) {

@@ -76,6 +76,13 @@ TEST_F(Tool, UsageErrors) {
       {"run f.adze --output-dir=o --device=interpreter --input x.npy",
        "@affine takes 2 inputs, 1 given\n  parameter 0 (x) f32[2,3]\n  parameter 1 (model.bias) f32[3]"},
       {"run f.adze", "--output-dir is required\nTry `adze --help`."},
+      {"print f.adze --target=h100", "--target: 'h100' is not a GPU; expected sm_80, sm_90, ..."},
+      {"print f.adze --target=sm_90a", "--target: 'sm_90a' is not a GPU; expected sm_80, sm_90, ..."},
+      {"print f.adze --target=sm_", "--target: 'sm_' is not a GPU; expected sm_80, sm_90, ..."},
+      {"print f.adze --target=sm_90 --cpu=x86-64", "--cpu excludes --target\nTry `adze --help`."},
+      {"print f.adze --target=sm_90 --launch=stream",
+       "--launch: stream not in {persistent,graph}\nTry `adze --help`."},
+      {"print f.adze --target=sm_90 --emit=asm", "--emit=asm shows code for a CPU, --target=sm_90 is a GPU"},
       {"grad f.adze --wrt=5", "@affine has no parameter 5: it has 2, counted from 0"},
       {"check f.adze --seed=x", "Could not convert: --seed = x\nTry `adze --help`."},
   };
@@ -224,6 +231,23 @@ TEST_F(Tool, EveryLevelCanBePrinted) {
   dir_.write("two.adze", "func @f() -> () { return }\nfunc @g() -> () { return }\n");
   EXPECT_EQ(run("print two.adze").out, "func @f() -> () {\n  return\n}\n\nfunc @g() -> () {\n  return\n}\n");
   EXPECT_EQ(run("print two.adze --function=g").out, "func @g() -> () {\n  return\n}\n");
+}
+
+TEST_F(Tool, PrintsLevelsForAGpuThatIsNotThere) {
+  dir_.write("f.adze", kAffine);
+  const Outcome loops =
+      run("print f.adze --emit=loops --target=sm_90 --launch=persistent --multiprocessors=7");
+  EXPECT_EQ(loops.code, 0) << loops.err;
+  EXPECT_NE(loops.out.find("persistent"), std::string::npos) << loops.out;
+  EXPECT_NE(loops.out.find("grid {"), std::string::npos) << loops.out;
+  const Outcome graph = run("print f.adze --emit=loops --target=sm_90", "ADZE_LAUNCH=graph");
+  EXPECT_NE(graph.out.find("launch graph"), std::string::npos) << graph.out;
+  // The command line wins over the environment.
+  EXPECT_EQ(run("print f.adze --emit=loops --target=sm_90 --launch=graph", "ADZE_LAUNCH=persistent").out,
+            graph.out);
+  for (const char* level : {"graph", "groups", "plan"}) {
+    EXPECT_EQ(run("print f.adze --target=sm_80 --emit=" + std::string(level)).code, 0);
+  }
 }
 
 TEST_F(Tool, UnknownPassesAndCpus) {
