@@ -10,6 +10,7 @@
 #include "devices.h"
 #include "ir/hash.h"
 #include "runtime/executable.h"
+#include "runtime/kernel_cache.h"
 #include "tracing.h"
 
 namespace adze::detail {
@@ -174,6 +175,7 @@ CompileContext make_context() {
   CompileContext context = CompileContext::from_environment();
   static const Target target = host_target();
   context.target = target;
+  context.cache = &process_kernel_cache();
   return context;
 }
 

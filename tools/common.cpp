@@ -13,6 +13,7 @@
 #include "ir/text.h"
 #include "passes/pipeline.h"
 #include "runtime/executable.h"
+#include "runtime/kernel_cache.h"
 #include "tools/commands.h"
 
 namespace adze::tool {
@@ -72,6 +73,7 @@ Target parse_gpu(const std::string& name, int multiprocessors) {
 CompileContext make_context(const CommonOptions& common) {
   try {
     CompileContext context = CompileContext::from_environment();
+    context.cache = &process_kernel_cache();
     for (const std::string& pass : common.disabled) {
       const std::vector<std::string>& known = pass_names();
       if (std::find(known.begin(), known.end(), pass) == known.end()) {

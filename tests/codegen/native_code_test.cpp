@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <thread>
 
@@ -202,13 +203,17 @@ TEST(NativeCode, BuffersOfAProgram) {
   EXPECT_EQ(x, (std::vector<float>{1, 2, 3, 4}));
 }
 
+std::vector<std::string> passes_of(const CompileContext& context) {
+  std::vector<std::string> passes;
+  for (const CompileContext::Timing& timing : context.timings) passes.push_back(timing.pass);
+  return passes;
+}
+
 TEST(NativeCode, TimesAndDumpsGoThroughTheContext) {
   CompileContext context;
   context.target = target_for_cpu("host");
   const auto code = compile_native(program_of(scalar_tanh()), context);
-  ASSERT_EQ(context.timings.size(), 2u);
-  EXPECT_EQ(context.timings[0].pass, "emit_llvm");
-  EXPECT_EQ(context.timings[1].pass, "compile");
+  EXPECT_EQ(passes_of(context), (std::vector<std::string>{"emit_llvm", "compile", "link"}));
 
   const TempDir directory;
   context.dump = {"llvm", "asm"};
@@ -217,6 +222,44 @@ TEST(NativeCode, TimesAndDumpsGoThroughTheContext) {
   EXPECT_NE(TempDir::read(directory / "dumps/tanh_loop.00.llvm").find("define void @adze_entry"),
             std::string::npos);
   EXPECT_NE(TempDir::read(directory / "dumps/tanh_loop.01.asm").find("adze_entry:"), std::string::npos);
+}
+
+/// Keeps everything, and counts.
+class Shelf final : public CodeCache {
+ public:
+  std::optional<std::string> find(std::string_view kind, std::string_view content) override {
+    const auto found = codes.find({std::string(kind), std::string(content)});
+    return found == codes.end() ? std::nullopt : std::optional(found->second);
+  }
+  void insert(std::string_view kind, std::string_view content, std::string_view code) noexcept override {
+    codes[{std::string(kind), std::string(content)}] = code;
+  }
+  std::map<std::pair<std::string, std::string>, std::string> codes;
+};
+
+TEST(NativeCode, ComesFromTheCacheWhereThatHasIt) {
+  Shelf shelf;
+  const auto tanh_of = [&](const std::string& cpu, const std::vector<std::string>& passes) {
+    CompileContext context;
+    context.target = target_for_cpu(cpu);
+    context.cache = &shelf;
+    const auto code = compile_native(program_of(scalar_tanh()), context);
+    EXPECT_EQ(passes_of(context), passes) << cpu;
+    std::vector<float> x = {-2, -0.5, 0, 1, 2, 3, 4, 5}, y(8);
+    void* buffers[] = {x.data(), y.data()};
+    code->entry()(buffers, nullptr);
+    return y;
+  };
+  const std::vector<std::string> miss = {"emit_llvm", "cache", "compile", "cache", "link"},
+                                 hit = {"emit_llvm", "cache", "cached object", "link"};
+  const std::vector<float> made = tanh_of("x86-64", miss);
+  EXPECT_EQ(made[0], std::tanh(-2.0f));
+  EXPECT_EQ(shelf.codes.size(), 1u);
+  EXPECT_EQ(tanh_of("x86-64", hit), made);
+  EXPECT_EQ(shelf.codes.size(), 1u);
+  // Code for another CPU is other code, though the program is the same.
+  EXPECT_EQ(tanh_of("x86-64-v2", miss), made);
+  EXPECT_EQ(shelf.codes.size(), 2u);
 }
 
 TEST(NativeCode, CompilesOnSeveralThreads) {

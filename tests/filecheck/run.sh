@@ -12,6 +12,7 @@ exits() {
 }
 
 for variable in $(compgen -v ADZE_); do unset "$variable"; done
+export ADZE_CACHE_DIR=off
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
