@@ -25,8 +25,8 @@ Workload workload(std::string id, std::int64_t batch, Optimizer optimizer, const
               auto [m2, s2] = optimizer.apply(m, g, s);
               return std::tuple(l, m2, s2);
             });
-            return train(step, model, state, random::uniform(kx, {batch, 784}),
-                         random::randint(ky, {batch}, 0, 10), seconds);
+            return train(seconds, step, model, state, random::uniform(kx, {batch, 784}),
+                         random::randint(ky, {batch}, 0, 10));
           }};
 }
 

@@ -26,7 +26,7 @@ Workload workload(std::string id, std::int64_t batch) {
               return std::tuple(l, m2, s2);
             });
             const Array x = random::normal(kx, {batch, 4});
-            return train(step, model, adam.init(model), x, sin(x), seconds);
+            return train(seconds, step, model, adam.init(model), x, sin(x));
           }};
 }
 

@@ -28,6 +28,7 @@ struct Workload {
 std::vector<Workload> w1_mlp_classifier();
 std::vector<Workload> w2_mlp_regression();
 std::vector<Workload> w4_policy();
+std::vector<Workload> w6_pinn();
 
 /// Calls `step` for `seconds` (at least 20, at most a million times) and returns the time of each call in us.
 inline std::vector<double> time_calls(double seconds, const std::function<void()>& step) {
@@ -44,19 +45,19 @@ inline std::vector<double> time_calls(double seconds, const std::function<void()
   return times;
 }
 
-/// Runs 10 training steps for their losses, then times more. `step(model, state, x, y)` returns (loss, model,
-/// state).
-template <class Step, class Model, class State>
-Report train(Step& step, Model model, State state, const Array& x, const Array& y, double seconds) {
+/// Runs 10 training steps for their losses, then times more. `step(model, state, data...)` returns (loss,
+/// model, state).
+template <class Step, class Model, class State, class... Data>
+Report train(double seconds, Step& step, Model model, State state, const Data&... data) {
   Report report;
   Array loss;
-  const auto once = [&] { std::tie(loss, model, state) = step(std::move(model), std::move(state), x, y); };
+  const auto once = [&] { std::tie(loss, model, state) = step(std::move(model), std::move(state), data...); };
   for (int i = 0; i < 10; ++i) {
     once();
     report.losses.push_back(loss.item<double>());
   }
   report.step_us = time_calls(seconds, once);
-  report.compilation = step.report(std::move(model), std::move(state), x, y);  // the donating one
+  report.compilation = step.report(std::move(model), std::move(state), data...);  // the donating one
   return report;
 }
 

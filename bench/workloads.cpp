@@ -24,7 +24,7 @@ bool selected(const std::string& id, const std::vector<std::string>& wanted) {
 
 int run(const std::vector<std::string>& wanted, double seconds) {
   std::vector<Workload> all;
-  for (auto&& family : {w1_mlp_classifier(), w2_mlp_regression(), w4_policy()}) {
+  for (auto&& family : {w1_mlp_classifier(), w2_mlp_regression(), w4_policy(), w6_pinn()}) {
     all.insert(all.end(), family.begin(), family.end());
   }
   for (const std::string& want : wanted) {
