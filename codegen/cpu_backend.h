@@ -22,6 +22,10 @@ class NativeCode {
   virtual EntryPoint entry() const = 0;
 };
 
+/// "" where there is a code generator for the CPU; otherwise why not, as a sentence (built without LLVM).
+/// Then everything below throws CompileError, and the interpreter stands in for the device `cpu`.
+std::string native_code_problem();
+
 /// Prints the program as one LLVM module and compiles it with ORC for the context's target, which must be one
 /// this machine can run: no IR pass pipeline, codegen at -O2. Timings (emit_llvm, compile) and dumps (llvm,
 /// asm) go through `context`. Throws CompileError where LLVM cannot compile or link it.

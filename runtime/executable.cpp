@@ -46,7 +46,9 @@ std::shared_ptr<const Executable> Executable::build(const Graph& graph, const st
   }
   for (const ValueId value : graph.results()) result->result_types_.push_back(graph.type(value));
   result->overwrites_.assign(result->parameter_types_.size(), false);
-  if (device == DeviceKind::kInterpreter) {
+  // Without a code generator the interpreter stands in for the CPU.
+  if (device == DeviceKind::kInterpreter || !native_code_problem().empty()) {
+    result->device_ = DeviceKind::kInterpreter;
     result->lowered_.graph = graph;
     return result;
   }

@@ -19,7 +19,8 @@ enum class DeviceKind { kCpu, kInterpreter };
 /// A graph made runnable. Immutable after `build`; may be run from several threads at once.
 class Executable {
  public:
-  /// Compiles for the context's target (kCpu), or keeps the graph for the interpreter.
+  /// Compiles for the context's target (kCpu), or keeps the graph for the interpreter, which also stands in
+  /// for the CPU in a build without a code generator for it.
   static std::shared_ptr<const Executable> build(const Graph& graph, const std::vector<bool>& donated,
                                                  DeviceKind device, CompileContext& context);
 

@@ -142,6 +142,10 @@ class OrcCode final : public NativeCode {
 
 }  // namespace
 
+std::string native_code_problem() {
+  return {};
+}
+
 std::unique_ptr<NativeCode> compile_native(const loop::Program& program, CompileContext& context) {
   const auto machine = make_target_machine(context.target);
   llvm::LLVMContext llvm_context;

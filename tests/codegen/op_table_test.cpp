@@ -11,6 +11,7 @@
 #include "runtime/interpreter.h"
 #include "tests/support/execute.h"
 #include "tests/support/literals.h"
+#include "tests/support/native_code.h"
 #include "tests/support/op_samples.h"
 
 namespace adze {
@@ -42,6 +43,7 @@ std::vector<Case> cases() {
 class CompiledOp : public ::testing::TestWithParam<Case> {};
 
 TEST_P(CompiledOp, AgreesWithTheInterpreter) {
+  ADZE_NEEDS_NATIVE_CODE();
   const OpDef& op = *GetParam().op;
   for (const OpSample& sample : op.samples()) {
     const Graph graph = testing::sample_graph(op, sample);

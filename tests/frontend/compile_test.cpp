@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "support/arrays.h"
+#include "support/native_code.h"
 
 namespace {
 
@@ -129,6 +130,7 @@ TEST(Compile, OnTheInterpreter) {
 }
 
 TEST(Compile, ReportTellsOfThePlan) {
+  ADZE_NEEDS_NATIVE_CODE();
   const auto f = compile([](const Array& x) { return sum(exp(x) * 2, 0) + sum(x, 0); }, {.name = "f"});
   const CompileReport report = f.report(ones({4, 8}));
   EXPECT_GT(report.compile_ms, 0);
@@ -140,6 +142,7 @@ TEST(Compile, ReportTellsOfThePlan) {
 }
 
 TEST(Donation, EmptiesMovedArgumentsAndReusesTheirMemory) {
+  ADZE_NEEDS_NATIVE_CODE();
   const auto f = compile([](const Array& x) { return x * 2 + 1; });
   Array x = ones({1000});
   const float* memory = x.data<float>().data();
@@ -203,6 +206,7 @@ TEST(Donation, OfWholeTreesInALoop) {
 }
 
 TEST(Bind, RunsOnFixedBuffersWithoutAllocating) {
+  ADZE_NEEDS_NATIVE_CODE();
   const auto f = compile([](const Pair& p, const Array& x) {
     return Pair{softmax(matmul(x, p.a) + p.b), sum(x)};
   });
@@ -230,6 +234,7 @@ TEST(Bind, RunsOnFixedBuffersWithoutAllocating) {
 }
 
 TEST(Bind, ChecksWhatIsAskedFor) {
+  ADZE_NEEDS_NATIVE_CODE();
   auto bound = compile([](const Array& x) { return x + 1; }).bind(ones({2}));
   EXPECT_EQ(error_of<RuntimeError>([&] { bound.input<float>(1); }), "input: there is no 1, only 1 Arrays");
   EXPECT_EQ(error_of<RuntimeError>([&] { bound.output<double>(0); }), "output: 0 is f32[2], not f64");

@@ -9,6 +9,7 @@ execute_process(COMMAND ${CXX} -std=c++20 -M -I${SOURCE_DIR} -I${SOURCE_DIR}/fro
 if(result)
   message(FATAL_ERROR "${errors}")
 endif()
+string(REPLACE "${CMAKE_CURRENT_BINARY_DIR}/public_headers.cpp" "public_headers.cpp" dependencies "${dependencies}")
 foreach(word llvm CLI fmt/ nlohmann simdjson xxhash zlib.h)
   if(dependencies MATCHES "[^ ]*${word}[^ ]*")
     message(FATAL_ERROR "<adze/adze.h> reaches ${CMAKE_MATCH_0}")

@@ -8,6 +8,7 @@
 
 #include "codegen/host_target.h"
 #include "ir/text.h"
+#include "support/native_code.h"
 
 namespace adze {
 namespace {
@@ -71,6 +72,7 @@ func @step(%x: f32[4], %g: f32[4]) -> f32[4] {
 )";
 
 TEST(Executable, RunsOnBothDevices) {
+  ADZE_NEEDS_NATIVE_CODE();
   for (const DeviceKind device : {DeviceKind::kCpu, DeviceKind::kInterpreter}) {
     const auto executable = build(kProgram, {}, device);
     const BufferPtr x = buffer({1, 2, 3, 4, 5, 6});
@@ -86,6 +88,7 @@ TEST(Executable, RunsOnBothDevices) {
 }
 
 TEST(Executable, DonatedMemoryIsTakenOver) {
+  ADZE_NEEDS_NATIVE_CODE();
   const auto executable = build(kStep, {true, false});
   BufferPtr x = buffer({1, 2, 3, 4});
   const std::byte* memory = x->data();
@@ -163,6 +166,7 @@ TEST(Executable, NumberOfArguments) {
 }
 
 TEST(Executable, TimesItsCompilationOnly) {
+  ADZE_NEEDS_NATIVE_CODE();
   CompileContext settings = context();
   settings.timings.push_back({"before", 1e6});
   const auto executable = Executable::build(parse_graph(kStep), {}, DeviceKind::kCpu, settings);

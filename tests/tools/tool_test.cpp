@@ -7,6 +7,7 @@
 #include "frontend/io/npy.h"
 #include "ir/literal.h"
 #include "ir/text.h"
+#include "support/native_code.h"
 #include "support/temp_dir.h"
 
 // The `adze` program from outside: what it prints, its exit codes, the files it writes.
@@ -196,6 +197,7 @@ TEST_F(Tool, Differentiates) {
 }
 
 TEST_F(Tool, ChecksCompiledAgainstInterpreted) {
+  ADZE_NEEDS_NATIVE_CODE();
   dir_.write("f.adze", kAffine);
   const Outcome good = run("check f.adze");
   EXPECT_EQ(good.code, 0) << good.err;
@@ -217,6 +219,7 @@ TEST_F(Tool, ChecksCompiledAgainstInterpreted) {
 }
 
 TEST_F(Tool, EveryLevelCanBePrinted) {
+  ADZE_NEEDS_NATIVE_CODE();
   dir_.write("f.adze", kAffine);
   const std::pair<std::string, std::string> levels[] = {
       {"input", "func @affine("}, {"graph", "func @affine("},    {"groups", "group 0: loop"},
@@ -231,6 +234,18 @@ TEST_F(Tool, EveryLevelCanBePrinted) {
   dir_.write("two.adze", "func @f() -> () { return }\nfunc @g() -> () { return }\n");
   EXPECT_EQ(run("print two.adze").out, "func @f() -> () {\n  return\n}\n\nfunc @g() -> () {\n  return\n}\n");
   EXPECT_EQ(run("print two.adze --function=g").out, "func @g() -> () {\n  return\n}\n");
+}
+
+TEST_F(Tool, WithoutACodeGeneratorTheInterpreterStandsIn) {
+  if (native_code_problem().empty()) GTEST_SKIP() << "this build has a code generator for the CPU";
+  dir_.write("f.adze", kAffine);
+  for (const char* level : {"llvm", "asm"}) {
+    const Outcome outcome = run("print f.adze --emit=" + std::string(level));
+    EXPECT_EQ(outcome.code, 3);
+    EXPECT_EQ(outcome.err, "error: " + native_code_problem() + "\n");
+  }
+  const Outcome check = run("check f.adze");
+  EXPECT_EQ(check.code, 0) << check.err;
 }
 
 TEST_F(Tool, PrintsLevelsForAGpuThatIsNotThere) {
