@@ -6,6 +6,7 @@ install(DIRECTORY frontend/adze DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/adze FIL
 # What the public headers include from below; a test compiles against the install tree, so the list stays true.
 install(FILES ir/attributes.h ir/errors.h ir/graph.h ir/literal.h ir/location.h ir/text.h ir/types.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/adze/ir)
+install(FILES runtime/device.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/adze/runtime)
 install(EXPORT adzeTargets NAMESPACE adze:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/adze)
 configure_package_config_file(cmake/adzeConfig.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/adzeConfig.cmake
                               INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/adze)

@@ -104,8 +104,8 @@ const Specialisation* CompileCache::insert(const FlatCall& call, TracedGraph tra
   donated.resize(traced.graph->parameters().size(), false);
   auto entry = std::make_unique<Specialisation>();
   try {
-    CompileContext context = make_context();
-    entry->executable = Executable::build(*traced.graph, donated, device_kind(device_), context);
+    CompileContext context = make_context(device_);
+    entry->executable = Executable::build(*traced.graph, donated, device_, context);
   } catch (const Error&) {
     rethrow_in_context(site);
   }
@@ -158,7 +158,17 @@ void run(const Specialisation& specialisation, const FlatCall& call, const std::
   for (const Array& capture : specialisation.captures) {
     arguments.push_back({ArrayAccess::state(capture)->buffer, false});
   }
-  std::vector<BufferPtr> buffers = specialisation.executable->run(arguments);
+  std::vector<BufferPtr> buffers;
+  try {
+    buffers = specialisation.executable->run(arguments);
+  } catch (const Error&) {
+    // A GPU may be out of memory or refuse a launch: what the program has not taken goes back.
+    for (std::size_t i = 0; i < call.leaves().size(); ++i) {
+      if (!call.leaves()[i].donated || !arguments[i].buffer) continue;
+      *call.leaves()[i].array = ArrayAccess::make(parameter_types[i], std::move(arguments[i].buffer));
+    }
+    throw;
+  }
   const std::vector<TensorType>& types = specialisation.executable->result_types();
   for (std::size_t i = 0; i < buffers.size(); ++i) {
     *results[i] = ArrayAccess::make(types[i], std::move(buffers[i]));
@@ -220,8 +230,13 @@ BoundCall::BoundCall(const Specialisation& specialisation, const FlatCall& call)
   State& state = *state_;
   state.executable = specialisation.executable;
   state.entry = state.executable->entry();
-  if (!state.entry)
-    throw RuntimeError("bind: the interpreter has no machine code to bind; compile for the CPU");
+  if (!state.entry) {
+    throw RuntimeError(
+        state.executable->on_gpu()
+            ? "bind: a call on a GPU enters the system and may fail, which a bound function never "
+              "does; call the compiled function, or compile for cpu()"
+            : "bind: the interpreter has no machine code to bind; compile for the CPU");
+  }
   state.leaf_count = call.leaves().size();
   const auto copy_array = [](const Array& array) {
     const ArrayState& source = *ArrayAccess::state(array);

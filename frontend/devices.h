@@ -6,8 +6,10 @@
 
 namespace adze::detail {
 
-DeviceKind device_kind(Device device);
-/// Settings from the environment, for the host (or ADZE_CPU).
-CompileContext make_context();
+/// The device of this thread (DeviceScope).
+Device current_device();
+/// Settings from the environment, for the device; on the CPU for the host (or ADZE_CPU). Opens a GPU, which
+/// may throw RuntimeError.
+CompileContext make_context(Device device);
 
 }  // namespace adze::detail

@@ -6,11 +6,9 @@
 #include <mutex>
 #include <unordered_map>
 
-#include "codegen/host_target.h"
 #include "devices.h"
 #include "ir/hash.h"
 #include "runtime/executable.h"
-#include "runtime/kernel_cache.h"
 #include "tracing.h"
 
 namespace adze::detail {
@@ -24,9 +22,9 @@ class OpCache {
 
   Program find_or_build(OperandForm form, const OpDef& op, std::span<const Array> operands,
                         const Attrs& attrs) {
-    const DeviceKind device = device_kind(current_device());
-    std::uint64_t key = hash_int(reinterpret_cast<std::uintptr_t>(&op),
-                                 static_cast<std::uint64_t>(form) * 2 + static_cast<std::uint64_t>(device));
+    const Device device = current_device();
+    std::uint64_t key = hash_int(reinterpret_cast<std::uintptr_t>(&op), static_cast<std::uint64_t>(form));
+    key = hash_int(static_cast<std::uint64_t>(device.ordinal), key + static_cast<std::uint64_t>(device.kind));
     for (const Array& operand : operands) {
       const TensorType& type = operand.type();
       key = hash_bytes(type.shape.data(), type.shape.size() * sizeof(std::int64_t),
@@ -63,7 +61,7 @@ class OpCache {
   struct Entry {
     const OpDef* op;
     OperandForm form;
-    DeviceKind device;
+    Device device;
     Attrs attrs;
     std::vector<TensorType> types;
     Program program;
@@ -80,7 +78,7 @@ class OpCache {
     else
       results = {emit_form(builder, entry.form, *entry.op, operands, entry.attrs)};
     const Graph graph = builder.finish(std::move(results));
-    CompileContext context = make_context();
+    CompileContext context = make_context(entry.device);
     context.dump.clear();  // dumps and timings are of compiled functions, not of every op on the way
     context.report_time = false;
     return Executable::build(graph, {}, entry.device, context);
@@ -94,8 +92,6 @@ OpCache& op_cache() {
   static auto* cache = new OpCache;  // lives until exit, whatever Arrays still run then
   return *cache;
 }
-
-thread_local Device device_of_thread = Device::kCpu;
 
 /// Runs a graph node by node; values are dropped after their last use.
 std::vector<Array> run_graph(const Graph& graph, const std::vector<Array>& arguments) {
@@ -163,30 +159,4 @@ std::vector<Array> evaluate(const Graph& graph, const std::vector<Array>& argume
   return results;
 }
 
-Device current_device() {
-  return device_of_thread;
-}
-
-DeviceKind device_kind(Device device) {
-  return device == Device::kCpu ? DeviceKind::kCpu : DeviceKind::kInterpreter;
-}
-
-CompileContext make_context() {
-  CompileContext context = CompileContext::from_environment();
-  static const Target target = host_target();
-  context.target = target;
-  context.cache = &process_kernel_cache();
-  return context;
-}
-
 }  // namespace adze::detail
-
-namespace adze {
-
-DeviceScope::DeviceScope(Device device) : saved_(std::exchange(detail::device_of_thread, device)) {}
-
-DeviceScope::~DeviceScope() {
-  detail::device_of_thread = saved_;
-}
-
-}  // namespace adze

@@ -20,7 +20,4 @@ ValueId emit_form(GraphBuilder& builder, OperandForm form, const OpDef& op, std:
 std::vector<Array> run_eagerly(OperandForm form, const OpDef& op, std::span<const Array> operands,
                                const Attrs& attrs);
 
-/// The device of this thread (DeviceScope).
-Device current_device();
-
 }  // namespace adze::detail

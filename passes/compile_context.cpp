@@ -49,8 +49,8 @@ bool read_flag(const char* variable, bool otherwise) {
 }
 
 std::vector<std::string> dump_names() {
-  std::vector<std::string> names = {"graph", "plan", "loops",          "llvm",       "asm",
-                                    "cuda",  "ptx",  "lower_to_loops", "plan_launch"};
+  std::vector<std::string> names = {"graph", "plan", "loops",          "llvm",        "asm",
+                                    "cuda",  "ptx",  "lower_to_loops", "plan_launch", "plan_transfers"};
   names.insert(names.end(), pass_names().begin(), pass_names().end());
   return names;
 }

@@ -118,6 +118,13 @@ constexpr Pass kPasses[] = {
      {},
      false,
      TargetKind::kGpu},
+    {"plan_transfers",
+     Level::kLoops,
+     [](State& s) { s.lowered.transfers = plan_transfers(s.lowered.program, s.lowered.plan.result_aliases); },
+     nullptr,
+     {},
+     false,
+     TargetKind::kGpu},
 };
 
 PassRunner::Subject subject_of(const Lowered& lowered, Level level) {
@@ -131,7 +138,8 @@ PassRunner::Subject subject_of(const Lowered& lowered, Level level) {
       return {[&] { verify(lowered.graph, lowered.groups); },
               [&] { return print(lowered.graph, lowered.plan); }};
     case Level::kLoops:
-      return {[&] { loop::verify(lowered.program); }, [&] { return loop::print(lowered.program); }};
+      return {[&] { loop::verify(lowered.program); },
+              [&] { return loop::print(lowered.program) + print(lowered.program, lowered.transfers); }};
   }
   ADZE_CHECK(false, "a level of the pipeline without a text form");
 }
@@ -141,7 +149,7 @@ PassRunner::Subject subject_of(const Lowered& lowered, Level level) {
 Lowered lower(const Graph& graph, const std::vector<bool>& donated, CompileContext& context, Level last) {
   ADZE_CHECK(donated.empty() || donated.size() == graph.parameters().size(), "one donation flag a parameter");
   const std::vector<bool> flags = donated.empty() ? std::vector<bool>(graph.parameters().size()) : donated;
-  State state{{graph, {}, {}, {}}, flags, context};
+  State state{{graph, {}, {}, {}, {}}, flags, context};
   PassRunner runner(context, graph.name());
 
   Level level = Level::kGraph;

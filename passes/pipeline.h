@@ -7,6 +7,7 @@
 #include "passes/compile_context.h"
 #include "passes/fusion.h"
 #include "passes/memory_plan.h"
+#include "passes/plan_transfers.h"
 
 namespace adze {
 
@@ -15,7 +16,8 @@ struct Lowered {
   Graph graph;                      ///< after the graph passes
   std::vector<KernelGroup> groups;  ///< in execution order
   MemoryPlan plan;
-  loop::Program program;  ///< scheduled, math expanded: what a back end prints
+  loop::Program program;                ///< scheduled, math expanded: what a back end prints
+  std::vector<TransferStep> transfers;  ///< for a GPU: what a run does, the launch and all around it
 };
 
 /// The levels a function passes through on its way down.
@@ -23,9 +25,10 @@ enum class Level { kGraph, kGroups, kPlan, kLoops };
 
 /// Runs the pipeline for the context's target: canonicalize, fold_layout, canonicalize, fuse, order_kernels,
 /// plan_memory, lower_to_loops, simplify_loops, schedule_cpu or schedule_gpu, expand_math, plan_scratch
-/// (CPU), plan_phases, plan_launch (GPU). Each is timed, verified after, dumped on request and skipped when
-/// disabled (lower_to_loops and plan_launch cannot be). `donated`: one flag a parameter, or empty. Passes
-/// below `last` are not run: the inspection tool shows a level though a later one may fail.
+/// (CPU), plan_phases, plan_launch and plan_transfers (GPU). Each is timed, verified after, dumped on request
+/// and skipped when disabled (lower_to_loops, plan_launch and plan_transfers cannot be). `donated`: one flag
+/// a parameter, or empty. Passes below `last` are not run: the inspection tool shows a level though a later
+/// one may fail.
 Lowered lower(const Graph& graph, const std::vector<bool>& donated, CompileContext& context,
               Level last = Level::kLoops);
 

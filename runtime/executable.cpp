@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "ir/errors.h"
+#include "runtime/gpu_device.h"
 #include "runtime/interpreter.h"
 
 namespace adze {
@@ -36,31 +37,48 @@ BufferPtr copy(const std::byte* data, const TensorType& type) {
 
 }  // namespace
 
-std::shared_ptr<const Executable> Executable::build(const Graph& graph, const std::vector<bool>& donated,
-                                                    DeviceKind device, CompileContext& context) {
-  const std::size_t first_timing = context.timings.size();
+std::shared_ptr<Executable> Executable::start(const Graph& graph) {
   const std::shared_ptr<Executable> result(new Executable());
-  result->device_ = device;
   for (const Parameter& parameter : graph.parameters()) {
     result->parameter_types_.push_back(graph.type(parameter.value));
   }
   for (const ValueId value : graph.results()) result->result_types_.push_back(graph.type(value));
   result->overwrites_.assign(result->parameter_types_.size(), false);
+  return result;
+}
+
+void Executable::finish(const CompileContext& context, std::size_t first_timing) {
+  overwrites_ = written_parameters(lowered_.program);
+  arena_bytes_ = lowered_.program.arena_bytes;
+  timings_.assign(context.timings.begin() + static_cast<std::ptrdiff_t>(first_timing), context.timings.end());
+  context.write_time_table(lowered_.graph.name());
+}
+
+std::shared_ptr<const Executable> Executable::build(const Graph& graph, const std::vector<bool>& donated,
+                                                    Device device, CompileContext& context) {
+  if (is_gpu(device)) return build(graph, donated, gpu_device(device), context);
+  const std::size_t first_timing = context.timings.size();
+  const std::shared_ptr<Executable> result = start(graph);
   // Without a code generator the interpreter stands in for the CPU.
-  if (device == DeviceKind::kInterpreter || !native_code_problem().empty()) {
-    result->device_ = DeviceKind::kInterpreter;
+  if (device == Device::kInterpreter || !native_code_problem().empty()) {
     result->lowered_.graph = graph;
     return result;
   }
   result->lowered_ = lower(graph, donated, context);
-  const loop::Program& program = result->lowered_.program;
-  result->code_ = compile_native(program, context);
-  result->overwrites_ = written_parameters(program);
-  result->arena_bytes_ = program.arena_bytes;
+  result->code_ = compile_native(result->lowered_.program, context);
+  result->finish(context, first_timing);
   result->arenas_ = std::make_unique<ArenaPool>(static_cast<std::size_t>(result->arena_bytes_));
-  result->timings_.assign(context.timings.begin() + static_cast<std::ptrdiff_t>(first_timing),
-                          context.timings.end());
-  context.write_time_table(graph.name());
+  return result;
+}
+
+std::shared_ptr<const Executable> Executable::build(const Graph& graph, const std::vector<bool>& donated,
+                                                    GpuDevice& device, CompileContext& context) {
+  const std::size_t first_timing = context.timings.size();
+  const std::shared_ptr<Executable> result = start(graph);
+  context.target = device.target();
+  result->lowered_ = lower(graph, donated, context);
+  result->gpu_ = std::make_unique<GpuRunner>(result->lowered_, device, context);
+  result->finish(context, first_timing);
   return result;
 }
 
@@ -75,7 +93,8 @@ std::vector<BufferPtr> Executable::run(std::span<Argument> arguments) const {
     throw RuntimeError(fmt::format("{} takes {} arguments, not {}", lowered_.graph.name(),
                                    parameter_types_.size(), arguments.size()));
   }
-  return device_ == DeviceKind::kCpu ? run_native(arguments) : interpret_graph(arguments);
+  if (gpu_) return gpu_->run(arguments);
+  return code_ ? run_native(arguments) : interpret_graph(arguments);
 }
 
 std::vector<BufferPtr> Executable::run_native(std::span<Argument> arguments) const {
@@ -93,6 +112,7 @@ std::vector<BufferPtr> Executable::run_native(std::span<Argument> arguments) con
     if (owned[i]) {
       const bool give = argument.donated && argument.buffer.use_count() == 1;
       taken[i] = give ? std::move(argument.buffer) : copy(argument.buffer->data(), parameter_types_[i]);
+      taken[i]->take_over();
     }
     pointers.push_back(taken[i] ? taken[i]->data() : argument.buffer->data());
   }
@@ -117,8 +137,7 @@ std::vector<BufferPtr> Executable::interpret_graph(std::span<const Argument> arg
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     Literal& literal = inputs.emplace_back(parameter_types_[i]);
     if (literal.byte_size() > 0)
-      if (literal.byte_size() > 0)
-        std::memcpy(literal.bytes(), arguments[i].buffer->data(), literal.byte_size());
+      std::memcpy(literal.bytes(), arguments[i].buffer->data(), literal.byte_size());
   }
   std::vector<BufferPtr> results;
   for (const Literal& literal : interpret(lowered_.graph, inputs)) {

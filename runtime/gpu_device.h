@@ -8,6 +8,7 @@
 #include "ir/loop_ir.h"
 #include "passes/compile_context.h"
 #include "passes/target.h"
+#include "runtime/device.h"
 
 namespace adze {
 
@@ -50,8 +51,12 @@ class GpuDevice {
 /// GPU `ordinal`, opened at the first use and kept. RuntimeError: built without CUDA headers, no driver,
 /// driver too old, no such device.
 GpuDevice& cuda_device(int ordinal);
+/// How many GPUs the driver shows, at least one. RuntimeError: as above.
+int cuda_device_count();
 /// The host executing generated CUDA source (kernels are compiled by the C++ compiler that ADZE_CXX names,
 /// c++ by default). RuntimeError where there is none.
 GpuDevice& cuda_host_device();
+/// The one of these that `device` names: is_gpu(device).
+GpuDevice& gpu_device(Device device);
 
 }  // namespace adze

@@ -120,7 +120,7 @@ void check_sizes(const Graph& graph) {
 std::vector<Literal> run_compiled(const Graph& graph, const std::vector<Literal>& inputs,
                                   CompileContext& context) {
   const std::vector<bool> donated(graph.parameters().size(), false);
-  const auto executable = Executable::build(graph, donated, DeviceKind::kCpu, context);
+  const auto executable = Executable::build(graph, donated, Device::kCpu, context);
   std::vector<Executable::Argument> arguments;
   for (const Literal& input : inputs) {
     const BufferPtr buffer = Buffer::allocate(input.byte_size());

@@ -26,8 +26,12 @@ std::string text_of(const Graph& graph, const std::string& emit, const std::vect
     return print(lowered.graph, lowered.groups);
   }
   if (emit == "plan") {
-    const Lowered lowered = lower(graph, donated, context, Level::kPlan);
-    return print(lowered.graph, lowered.plan);
+    if (context.target.kind != TargetKind::kGpu) {
+      const Lowered lowered = lower(graph, donated, context, Level::kPlan);
+      return print(lowered.graph, lowered.plan);
+    }
+    const Lowered lowered = lower(graph, donated, context);
+    return print(lowered.graph, lowered.plan) + print(lowered.program, lowered.transfers);
   }
   const Lowered lowered = lower(graph, donated, context);
   if (emit == "llvm") return print_llvm(lowered.program, context.target);

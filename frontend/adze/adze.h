@@ -4,6 +4,7 @@
 #include "adze/array.h"
 #include "adze/compile.h"
 #include "adze/data.h"
+#include "adze/device.h"
 #include "adze/io.h"
 #include "adze/nn.h"
 #include "adze/ops.h"

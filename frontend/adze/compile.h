@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "adze/array.h"
+#include "adze/device.h"
 #include "adze/trace.h"
 #include "adze/tree.h"
 
@@ -20,30 +21,12 @@ namespace adze {
 
 class Executable;
 
-enum class Device : std::uint8_t {
-  kCpu,          ///< machine code for the host
-  kInterpreter,  ///< the reference meaning, op by op: slow, for comparison
-};
-
-/// While alive, ops on this thread that run outside a trace, and functions compiled without a device of their
-/// own, use this device. Kept for tests and comparisons; the default is kCpu.
-class DeviceScope {
- public:
-  explicit DeviceScope(Device device);
-  ~DeviceScope();
-  DeviceScope(const DeviceScope&) = delete;
-  DeviceScope& operator=(const DeviceScope&) = delete;
-
- private:
-  Device saved_;
-};
-
 struct CompileOptions {
   /// In errors and dumps; where empty, errors give the place of the call of `compile`.
   std::string name = {};
   /// Roots of the tree paths, one an argument, such as {"model", "x"}; "arg0", "arg1", ... where left out.
   std::vector<std::string> arguments = {};
-  std::optional<Device> device = {};
+  std::optional<Device> device = {};  ///< DeviceScope's, or cpu(), where left out
 };
 
 /// What a compilation did.
@@ -215,7 +198,8 @@ class CompiledFunction : public detail::Callable<CompiledFunction<F>> {
     return result;
   }
 
-  /// Compiles for these arguments and copies them into buffers that stay. Nothing is donated.
+  /// Compiles for these arguments and copies them into buffers that stay. Nothing is donated. For the CPU
+  /// only: on a GPU a launch enters the system and may fail (RuntimeError).
   template <class... Args>
   auto bind(const Args&... args) const {
     using Result = detail::CallResult<F, const Args&...>;

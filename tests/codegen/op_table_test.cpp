@@ -49,7 +49,7 @@ TEST_P(CompiledOp, AgreesWithTheInterpreter) {
     const Graph graph = testing::sample_graph(op, sample);
     CompileContext context;
     context.target = GetParam().cpu.empty() ? host_target() : target_for_cpu(GetParam().cpu);
-    const auto executable = Executable::build(graph, {}, DeviceKind::kCpu, context);
+    const auto executable = Executable::build(graph, {}, Device::kCpu, context);
     for (const auto& inputs : testing::value_inputs(sample)) {
       const std::vector<Literal> compiled = testing::execute(*executable, inputs);
       const std::vector<Literal> expected = interpret(graph, inputs);

@@ -33,14 +33,16 @@ Kernel row_sums() {
   k.body = {Stmt::make_for(
       g, 2, LoopKind::kGrid,
       {Stmt::make_alloc(
-          tile, {Stmt::make_for(
-                    t, 256, LoopKind::kBlock,
-                    {Stmt::make_alloc(
-                        acc, {Stmt::make_store(acc, zero, e.constant(DType::kF32, 0)),
-                              Stmt::make_accumulate(acc, zero, Combine::kSum, pair, 32),
-                              Stmt::make_if(first, {Stmt::make_store(tile, warp, e.load(acc, DType::kF32, zero))}),
-                              Stmt::make_barrier(),
-                              Stmt::make_if(first, {Stmt::make_store(out, row, e.load(tile, DType::kF32, warp))})})})})})};
+          tile,
+          {Stmt::make_for(
+              t, 256, LoopKind::kBlock,
+              {Stmt::make_alloc(
+                  acc, {Stmt::make_store(acc, zero, e.constant(DType::kF32, 0)),
+                        Stmt::make_accumulate(acc, zero, Combine::kSum, pair, 32),
+                        Stmt::make_if(first, {Stmt::make_store(tile, warp, e.load(acc, DType::kF32, zero))}),
+                        Stmt::make_barrier(),
+                        Stmt::make_if(first,
+                                      {Stmt::make_store(out, row, e.load(tile, DType::kF32, warp))})})})})})};
   return k;
 }
 
@@ -96,8 +98,10 @@ TEST(GpuKernel, TheVerifierNamesWhatIsBroken) {
   EXPECT_EQ(complaint([](Kernel&) {}), "fine");
   EXPECT_EQ(complaint([](Kernel& k) { thread_of(k)[2].body.push_back(Stmt::make_barrier()); }),
             at + "a barrier below an if");
-  EXPECT_EQ(complaint([](Kernel& k) { thread_of(k)[1].threads = 64; }), at + "acc accumulates over 64 threads");
-  EXPECT_EQ(complaint([](Kernel& k) { thread_of(k)[1].threads = 24; }), at + "acc accumulates over 24 threads");
+  EXPECT_EQ(complaint([](Kernel& k) { thread_of(k)[1].threads = 64; }),
+            at + "acc accumulates over 64 threads");
+  EXPECT_EQ(complaint([](Kernel& k) { thread_of(k)[1].threads = 24; }),
+            at + "acc accumulates over 24 threads");
   EXPECT_EQ(complaint([](Kernel& k) { std::swap(thread_of(k)[1], thread_of(k)[2].body[0]); }),
             at + "acc accumulates over threads that need not come by");
   EXPECT_EQ(complaint([](Kernel& k) { thread_of(k)[1].buffer = {2}; }),

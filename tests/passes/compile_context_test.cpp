@@ -72,7 +72,7 @@ TEST_F(Environment, UnknownNames) {
   set("ADZE_DUMP", "opencl");
   EXPECT_EQ(error(),
             "ADZE_DUMP: unknown name 'opencl'; known are graph, plan, loops, llvm, asm, cuda, ptx, "
-            "lower_to_loops, plan_launch, canonicalize, "
+            "lower_to_loops, plan_launch, plan_transfers, canonicalize, "
             "fold_layout, fuse, order_kernels, plan_memory, simplify_loops, schedule_cpu, schedule_gpu, "
             "expand_math, plan_scratch, plan_phases");
 }

@@ -143,7 +143,7 @@ TEST(Pipeline, AGpuHasItsOwnRows) {
   EXPECT_EQ(names,
             (std::vector<std::string>{"canonicalize", "fold_layout", "canonicalize", "fuse", "order_kernels",
                                       "plan_memory", "lower_to_loops", "simplify_loops", "schedule_gpu",
-                                      "expand_math", "plan_phases", "plan_launch"}));
+                                      "expand_math", "plan_phases", "plan_launch", "plan_transfers"}));
   ASSERT_TRUE(lowered.program.launch.has_value());
   EXPECT_EQ(lowered.program.launch->threads, 256);
   for (const loop::Kernel& kernel : lowered.program.kernels) EXPECT_TRUE(loop::is_gpu_kernel(kernel));

@@ -20,7 +20,7 @@ CompileContext context() {
 }
 
 std::shared_ptr<const Executable> build(const char* text, std::vector<bool> donated = {},
-                                        DeviceKind device = DeviceKind::kCpu) {
+                                        Device device = Device::kCpu) {
   CompileContext settings = context();
   return Executable::build(parse_graph(text), donated, device, settings);
 }
@@ -73,7 +73,7 @@ func @step(%x: f32[4], %g: f32[4]) -> f32[4] {
 
 TEST(Executable, RunsOnBothDevices) {
   ADZE_NEEDS_NATIVE_CODE();
-  for (const DeviceKind device : {DeviceKind::kCpu, DeviceKind::kInterpreter}) {
+  for (const Device device : {Device::kCpu, Device::kInterpreter}) {
     const auto executable = build(kProgram, {}, device);
     const BufferPtr x = buffer({1, 2, 3, 4, 5, 6});
     const auto results = run(*executable, {{x}, {buffer({2})}});
@@ -83,7 +83,7 @@ TEST(Executable, RunsOnBothDevices) {
     EXPECT_EQ(values(x), (std::vector<float>{1, 2, 3, 4, 5, 6}));
     EXPECT_EQ(executable->parameter_types()[0], (TensorType{DType::kF32, {2, 3}}));
     EXPECT_EQ(executable->result_types()[1], (TensorType{DType::kF32, {2}}));
-    EXPECT_EQ(executable->entry() != nullptr, device == DeviceKind::kCpu);
+    EXPECT_EQ(executable->entry() != nullptr, device == Device::kCpu);
   }
 }
 
@@ -169,7 +169,7 @@ TEST(Executable, TimesItsCompilationOnly) {
   ADZE_NEEDS_NATIVE_CODE();
   CompileContext settings = context();
   settings.timings.push_back({"before", 1e6});
-  const auto executable = Executable::build(parse_graph(kStep), {}, DeviceKind::kCpu, settings);
+  const auto executable = Executable::build(parse_graph(kStep), {}, Device::kCpu, settings);
   EXPECT_EQ(executable->timings().front().pass, "canonicalize");
   EXPECT_EQ(executable->timings().back().pass, "link");
   EXPECT_GT(executable->compile_milliseconds(), 0);

@@ -43,9 +43,9 @@ struct GpuKernel {
   ExprId mirrored() { return e.add(e.mul(t(), -1), kThreads - 1); }
 
   void body(std::vector<Stmt> statements) {
-    kernel.body = {Stmt::make_for(
-        block, e.var_extent(block), LoopKind::kGrid,
-        {Stmt::make_alloc(tile, {Stmt::make_for(thread, kThreads, LoopKind::kBlock, std::move(statements))})})};
+    kernel.body = {Stmt::make_for(block, e.var_extent(block), LoopKind::kGrid,
+                                  {Stmt::make_alloc(tile, {Stmt::make_for(thread, kThreads, LoopKind::kBlock,
+                                                                          std::move(statements))})})};
     verify(kernel);
   }
   std::vector<float> run(std::vector<float> in) {
@@ -73,8 +73,7 @@ TEST(GpuKernels, ABarrierOrdersTheThreadsOfABlock) {
   GpuKernel k(2);
   k.body({Stmt::make_store(k.tile, k.t(), k.load(k.x, k.own())), Stmt::make_barrier(),
           Stmt::make_store(k.out, k.own(), k.load(k.tile, k.mirrored()))});
-  EXPECT_EQ(k.run(count_up(16)),
-            (std::vector<float>{7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8}));
+  EXPECT_EQ(k.run(count_up(16)), (std::vector<float>{7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8}));
 }
 
 TEST(GpuKernels, WithoutABarrierItIsARace) {
@@ -100,9 +99,10 @@ TEST(GpuKernels, WritesAfterReadsRaceToo) {
   rounds(true);
   EXPECT_EQ(k.failure(), "fine");
   rounds(false);
-  EXPECT_EQ(k.failure(),
-            "loop interpreter: kernel @k: a race: thread 0 of block 0 writes tile[0], which thread 7 of block 0 "
-            "reads");
+  EXPECT_EQ(
+      k.failure(),
+      "loop interpreter: kernel @k: a race: thread 0 of block 0 writes tile[0], which thread 7 of block 0 "
+      "reads");
 }
 
 TEST(GpuKernels, ManyReadersAreNoRaceUntilOneWrites) {
@@ -118,17 +118,19 @@ TEST(GpuKernels, ManyReadersAreNoRaceUntilOneWrites) {
   EXPECT_EQ(k.failure(), "fine");
   // The thread that writes has read last itself: it races with the readers before it.
   k.body({write(first), Stmt::make_barrier(), read, write(last)});
-  EXPECT_EQ(k.failure(),
-            "loop interpreter: kernel @k: a race: thread 7 of block 0 writes tile[0], which thread 6 of block 0 "
-            "reads");
+  EXPECT_EQ(
+      k.failure(),
+      "loop interpreter: kernel @k: a race: thread 7 of block 0 writes tile[0], which thread 6 of block 0 "
+      "reads");
 }
 
 TEST(GpuKernels, NothingOrdersBlocks) {
   GpuKernel k(2);
   k.body({Stmt::make_store(k.out, k.t(), k.load(k.x, k.own())), Stmt::make_barrier()});
-  EXPECT_EQ(k.failure(),
-            "loop interpreter: kernel @k: a race: thread 0 of block 1 writes out[0], which thread 0 of block 0 "
-            "writes");
+  EXPECT_EQ(
+      k.failure(),
+      "loop interpreter: kernel @k: a race: thread 0 of block 1 writes out[0], which thread 0 of block 0 "
+      "writes");
 }
 
 TEST(GpuKernels, ArgumentsInOneMemoryAreWatchedAsOne) {
@@ -147,22 +149,21 @@ TEST(GpuKernels, EveryThreadHasRegistersOfItsOwn) {
   const ExprId zero = k.e.index(0);
   const VarId let = k.e.new_var("v", 0, DType::kF32);
   k.body({Stmt::make_alloc(
-      k.acc, {Stmt::make_let(let, k.load(k.x, k.own())),
-              Stmt::make_store(k.acc, zero, k.load(k.x, k.mirrored())), Stmt::make_barrier(),
-              Stmt::make_store(k.out, k.own(),
-                               k.e.apply(ScalarOp::fma, {k.e.var(let, DType::kF32), k.e.constant(DType::kF32, 10),
-                                                         k.load(k.acc, zero)}))})});
+      k.acc,
+      {Stmt::make_let(let, k.load(k.x, k.own())), Stmt::make_store(k.acc, zero, k.load(k.x, k.mirrored())),
+       Stmt::make_barrier(),
+       Stmt::make_store(k.out, k.own(),
+                        k.e.apply(ScalarOp::fma, {k.e.var(let, DType::kF32), k.e.constant(DType::kF32, 10),
+                                                  k.load(k.acc, zero)}))})});
   EXPECT_EQ(k.run(count_up(8)), (std::vector<float>{7, 16, 25, 34, 43, 52, 61, 70}));
 }
 
 TEST(GpuKernels, NeighbouringThreadsFoldInATree) {
   GpuKernel k;
   const ExprId zero = k.e.index(0);
-  k.body({Stmt::make_alloc(
-      k.acc,
-      {Stmt::make_store(k.acc, zero, k.e.constant(DType::kF32, 0.5)),
-       Stmt::make_accumulate(k.acc, zero, Combine::kSum, k.load(k.x, k.own()), 4),
-       Stmt::make_store(k.out, k.own(), k.load(k.acc, zero))})});
+  k.body({Stmt::make_alloc(k.acc, {Stmt::make_store(k.acc, zero, k.e.constant(DType::kF32, 0.5)),
+                                   Stmt::make_accumulate(k.acc, zero, Combine::kSum, k.load(k.x, k.own()), 4),
+                                   Stmt::make_store(k.out, k.own(), k.load(k.acc, zero))})});
   // (1e8 + -1e8) + (1 + 2): any other order loses the 1 or the 2.
   EXPECT_EQ(k.run({1e8f, 1, -1e8f, 2, 3, 4, 5, 6}),
             (std::vector<float>{3.5, 3.5, 3.5, 3.5, 18.5, 18.5, 18.5, 18.5}));

@@ -36,7 +36,7 @@ inline std::vector<Literal> run(const Executable& executable, std::span<const Li
 inline std::vector<Literal> run_compiled(const Graph& graph, std::span<const Literal> arguments,
                                          CompileContext context = {}, const std::vector<bool>& donated = {}) {
   context.target = host_target();
-  return run(*Executable::build(graph, donated, DeviceKind::kCpu, context), arguments, donated);
+  return run(*Executable::build(graph, donated, Device::kCpu, context), arguments, donated);
 }
 
 }  // namespace adze::testing

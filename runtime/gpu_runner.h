@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "passes/compile_context.h"
+#include "passes/pipeline.h"
+#include "runtime/arena_pool.h"
+#include "runtime/argument.h"
+#include "runtime/gpu_device.h"
+
+namespace adze {
+
+/// A lowered program loaded on a device: executes the steps of Lowered::transfers as they stand. Immutable;
+/// may be used by several threads at once.
+class GpuRunner {
+ public:
+  /// Loads the program and uploads its constants. `lowered` is for device.target() and outlives this.
+  GpuRunner(const Lowered& lowered, GpuDevice& device, CompileContext& context);
+  GpuRunner(const GpuRunner&) = delete;
+  GpuRunner& operator=(const GpuRunner&) = delete;
+
+  /// As Executable::run. The results are on the device; nothing has been waited for. When it throws nothing
+  /// was launched, and all arguments are as they were.
+  std::vector<BufferPtr> run(std::span<Argument> arguments) const;
+
+ private:
+  const Lowered& lowered_;
+  GpuDevice& device_;
+  std::unique_ptr<GpuProgram> program_;
+  std::vector<BufferPtr> constants_;
+  mutable ArenaPool arenas_;
+};
+
+}  // namespace adze
