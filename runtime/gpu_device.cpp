@@ -9,15 +9,12 @@ GpuDevice& gpu_device(Device device) {
   return device.kind == DeviceKind::kCuda ? cuda_device(device.ordinal) : cuda_host_device();
 }
 
-// Until the back ends of these devices are there.
+// Until the driver layer is there.
 GpuDevice& cuda_device(int) {
   throw RuntimeError("cuda: this build has no CUDA back end");
 }
 int cuda_device_count() {
   throw RuntimeError("cuda: this build has no CUDA back end");
-}
-GpuDevice& cuda_host_device() {
-  throw RuntimeError("cuda-host: this build has no CUDA back end");
 }
 
 }  // namespace adze
