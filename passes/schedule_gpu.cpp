@@ -1,5 +1,7 @@
 #include "passes/schedule_gpu.h"
 
+#include "passes/schedule/gpu_scheduler.h"
+
 namespace adze {
 
 using loop::ExprId;
@@ -27,6 +29,8 @@ loop::Kernel on_one_thread(loop::Kernel kernel, const Target& target) {
 }
 
 loop::Kernel schedule_gpu(loop::Kernel kernel, const Target& target) {
+  loop::Kernel scheduled = kernel;
+  if (loop::GpuScheduler(scheduled, target).schedule()) return scheduled;
   return on_one_thread(std::move(kernel), target);
 }
 

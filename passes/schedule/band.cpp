@@ -1,10 +1,8 @@
 #include <algorithm>
-#include <unordered_set>
 
 #include "ir/errors.h"
-#include "passes/schedule/cpu_scheduler.h"
-
-// Bands of parallel loops: finding them, cutting them into tiles.
+#include "passes/loop_rewrite.h"
+#include "passes/schedule/band.h"
 
 namespace adze::loop {
 
@@ -26,16 +24,7 @@ std::size_t Band::position(VarId var) const {
   return static_cast<std::size_t>(found - vars.begin());
 }
 
-std::vector<Piece> cut(std::int64_t extent, std::int64_t count, std::int64_t lanes) {
-  const std::int64_t unit = std::max<std::int64_t>(lanes, 1);
-  const std::int64_t tiles = extent / (count * unit), rest = extent % (count * unit);
-  std::vector<Piece> pieces;
-  if (tiles > 0) pieces.push_back({0, tiles, count, count * unit});
-  if (rest > 0) pieces.push_back({tiles * count * unit, 1, (rest + unit - 1) / unit, rest});
-  return pieces;
-}
-
-Band CpuScheduler::peel(Stmt nest, std::span<const VarId> until) {
+Band peel(Stmt nest, std::span<const VarId> until) {
   Band band;
   std::vector<Stmt> lets;
   const auto is_step = [](const Stmt& stmt) {
@@ -60,75 +49,39 @@ Band CpuScheduler::peel(Stmt nest, std::span<const VarId> until) {
   return band;
 }
 
-std::vector<Stmt> CpuScheduler::tile_band(Band band, const TilePlan& plan) {
-  // Lets at the front that no tiled loop changes belong between the other loops.
-  std::vector<std::vector<Stmt>> between(band.vars.size() + 1);
-  std::unordered_set<std::uint32_t> inside;  // Lets that stay in the tile
-  std::vector<Stmt> body;
-  bool in_front = true;
-  for (Stmt& stmt : band.body) {
-    in_front = in_front && stmt.kind == StmtKind::kLet;
-    if (!in_front) {
-      body.push_back(std::move(stmt));
-      continue;
+std::optional<std::vector<Carried>> carried(const Kernel& kernel, const std::vector<Stmt>& body) {
+  const Exprs& exprs = kernel.exprs;
+  std::vector<bool> inside(kernel.buffers.size(), false);
+  for_each_stmt(body, [&](const Stmt& stmt) {
+    if (stmt.kind == StmtKind::kAlloc) inside[stmt.buffer.index] = true;
+  });
+  std::vector<Carried> result;
+  bool known = true;
+  for_each_stmt(body, [&](const Stmt& stmt) {
+    if (stmt.kind != StmtKind::kStore && stmt.kind != StmtKind::kAccumulate) return;
+    if (kernel.buffers[stmt.buffer.index].scope != Scope::kRegister || inside[stmt.buffer.index]) return;
+    Carried fold{stmt.buffer, stmt.index, stmt.combine, false};
+    if (stmt.kind == StmtKind::kStore) {
+      // acc = fma(a, b, acc), acc = acc + x: a sum.
+      const Expr& value = exprs[stmt.value];
+      fold.combine = Combine::kSum;
+      fold.by_store = true;
+      const auto is_before = [&](ExprId id) {
+        return exprs[id].kind == ExprKind::kLoad && exprs[id].buffer == stmt.buffer &&
+               exprs[id].args[0] == stmt.index;
+      };
+      known = known && value.kind == ExprKind::kScalar &&
+              (value.op == ScalarOp::fma
+                   ? is_before(value.args[2])
+                   : value.op == ScalarOp::add && is_before(value.args[0]) != is_before(value.args[1]));
     }
-    std::size_t level = 0;
-    bool stays = false;
-    for (const VarId var : reads_.vars(stmt.value)) {
-      stays = stays || var == plan.lane || var == plan.row || inside.contains(var.index);
-      const auto at = std::find(band.vars.begin(), band.vars.end(), var);
-      if (at != band.vars.end())
-        level = std::max(level, static_cast<std::size_t>(at - band.vars.begin()) + 1);
-      for (std::size_t i = level + 1; i < between.size(); ++i)
-        for (const Stmt& let : between[i])
-          if (let.var == var) level = i;
-    }
-    if (stays) {
-      inside.insert(stmt.var.index);
-      body.push_back(std::move(stmt));
-    } else {
-      between[level].push_back(std::move(stmt));
-    }
-  }
-
-  const std::vector<Piece> lane_pieces = cut(band.extent(plan.lane), plan.vectors, lanes_);
-  std::vector<Piece> row_pieces{Piece{}};
-  if (plan.row) row_pieces = cut(band.extent(plan.row), plan.rows, 0);
-  const auto append = [](std::vector<Stmt>& into, std::vector<Stmt> from) {
-    std::move(from.begin(), from.end(), std::back_inserter(into));
-  };
-  const auto tile_var = [&](VarId var, const Piece& piece) {
-    return exprs_.new_var(exprs_.var_name(var) + "t", piece.tiles);
-  };
-  const auto base = [&](const Piece& piece, VarId tile, std::int64_t size) {
-    if (piece.tiles == 1) return exprs_.index(piece.begin);
-    return exprs_.add(exprs_.mul(exprs_.var(tile), size), piece.begin);
-  };
-  std::vector<Stmt> tiles;
-  for (const Piece& rows : row_pieces) {
-    const VarId row_tile = plan.row ? tile_var(plan.row, rows) : VarId{};
-    std::vector<Stmt> strip;
-    for (const Piece& columns : lane_pieces) {
-      const VarId lane_tile = tile_var(plan.lane, columns);
-      std::vector<TileDim> dims;
-      if (plan.row) dims.push_back({plan.row, base(rows, row_tile, rows.count), rows.count, 0, rows.count});
-      dims.push_back({plan.lane, base(columns, lane_tile, columns.count * lanes_), columns.count, lanes_,
-                      columns.valid});
-      append(strip, loop_of(lane_tile, columns.tiles, tile(kernel_, body, dims)));
-    }
-    append(tiles, loop_of(row_tile, rows.tiles, std::move(strip)));
-  }
-  for (std::size_t i = band.vars.size() + 1; i-- > 0;) {
-    if (i < band.vars.size() && band.vars[i] != plan.lane && band.vars[i] != plan.row) {
-      Stmt loop = Stmt::make_for(band.vars[i], band.extents[i], LoopKind::kSerial, std::move(tiles));
-      tiles.clear();
-      tiles.push_back(std::move(loop));
-    }
-    std::vector<Stmt> with_lets = std::move(between[i]);
-    append(with_lets, std::move(tiles));
-    tiles = std::move(with_lets);
-  }
-  return tiles;
+    known = known && exprs.as_index(stmt.index).has_value();
+    const auto same = [&](const Carried& other) { return other.buffer == fold.buffer; };
+    known = known && std::none_of(result.begin(), result.end(), same);
+    result.push_back(fold);
+  });
+  if (!known) return std::nullopt;
+  return result;
 }
 
 }  // namespace adze::loop

@@ -63,7 +63,7 @@ std::vector<Stmt> CpuScheduler::schedule(std::vector<Stmt> body) {
 
 std::vector<Stmt> CpuScheduler::schedule_nest(Stmt nest) {
   Band band = peel(nest);
-  const auto folds = carried(band.body);
+  const auto folds = carried(kernel_, band.body);
   const auto unchanged = [&] {
     std::vector<Stmt> result;
     result.push_back(std::move(nest));
@@ -159,7 +159,7 @@ double CpuScheduler::inner_cost(const std::vector<Stmt>& body) {
   for (const Stmt& stmt : body) {
     if (stmt.kind == StmtKind::kFor) {
       const Band band = peel(stmt);
-      const auto folds = carried(band.body);
+      const auto folds = carried(kernel_, band.body);
       const VarId lane = folds ? best_lane(stmt, band.vars) : VarId{};
       cost += cost_.run({stmt}, [&](VarId var) { return var == lane; });
       if (folds) cost += kFoldCost * static_cast<double>(folds->size());

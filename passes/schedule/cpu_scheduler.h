@@ -6,21 +6,12 @@
 
 #include "ir/loop_ir.h"
 #include "passes/loop_rewrite.h"
+#include "passes/schedule/band.h"
 #include "passes/schedule/cost.h"
 #include "passes/schedule/tile.h"
 #include "passes/target.h"
 
 namespace adze::loop {
-
-/// Nested serial loops with nothing but Lets between them, which are moved into the body.
-struct Band {
-  std::vector<VarId> vars;  ///< outermost first
-  std::vector<std::int64_t> extents;
-  std::vector<Stmt> body;
-
-  std::size_t position(VarId var) const;
-  std::int64_t extent(VarId var) const { return extents[position(var)]; }
-};
 
 /// Iterations [begin, begin + tiles * size) of a loop, done in `tiles` tiles of `count` copies each; `valid`
 /// iterations exist in each of them.
@@ -45,20 +36,8 @@ class CpuScheduler {
     VarId lane, row;  ///< `row`: the loop done `rows` iterations at a time; none: no such loop
     std::int64_t vectors = 1, rows = 1;
   };
-  /// A register from outside of a body that the body folds values into.
-  struct Carried {
-    BufferId buffer;
-    ExprId index;
-    Combine combine;
-    bool by_store;  ///< acc = fma(a, b, acc) or acc = acc + x
-  };
 
   std::vector<Stmt> schedule_nest(Stmt nest);
-  /// The loops of a nest from the outermost down to the last one of `until` (down to the innermost one if
-  /// none is given).
-  Band peel(Stmt nest, std::span<const VarId> until = {});
-  /// None where `body` changes an outside register in another way.
-  std::optional<std::vector<Carried>> carried(const std::vector<Stmt>& body);
 
   // Costs and choices.
   double lane_cost(const Band& band, const Stmt& nest, VarId lane);
@@ -84,9 +63,5 @@ class CpuScheduler {
   CostModel cost_;
   Dependences reads_{exprs_};
 };
-
-bool has_loop(const std::vector<Stmt>& body);
-/// A loop around `body`, or `body` alone for one iteration: then `var` must not occur in it.
-std::vector<Stmt> loop_of(VarId var, std::int64_t extent, std::vector<Stmt> body);
 
 }  // namespace adze::loop

@@ -8,37 +8,6 @@
 
 namespace adze::loop {
 
-std::optional<std::vector<CpuScheduler::Carried>> CpuScheduler::carried(const std::vector<Stmt>& body) {
-  std::vector<bool> inside(kernel_.buffers.size(), false);
-  for_each_stmt(body, [&](const Stmt& stmt) {
-    if (stmt.kind == StmtKind::kAlloc) inside[stmt.buffer.index] = true;
-  });
-  std::vector<Carried> result;
-  bool known = true;
-  for_each_stmt(body, [&](const Stmt& stmt) {
-    if (stmt.kind != StmtKind::kStore && stmt.kind != StmtKind::kAccumulate) return;
-    if (kernel_.buffers[stmt.buffer.index].scope != Scope::kRegister || inside[stmt.buffer.index]) return;
-    Carried fold{stmt.buffer, stmt.index, stmt.combine, false};
-    if (stmt.kind == StmtKind::kStore) {
-      // acc = fma(a, b, acc), acc = acc + x: a sum.
-      const Expr& value = exprs_[stmt.value];
-      fold.combine = Combine::kSum;
-      fold.by_store = true;
-      const ExprId before = value.op == ScalarOp::fma ? value.args[2] : value.args[0];
-      known = known && value.kind == ExprKind::kScalar &&
-              (value.op == ScalarOp::fma || value.op == ScalarOp::add) &&
-              exprs_[before].kind == ExprKind::kLoad && exprs_[before].buffer == stmt.buffer &&
-              exprs_[before].args[0] == stmt.index;
-    }
-    known = known && exprs_.as_index(stmt.index).has_value();
-    const auto same = [&](const Carried& other) { return other.buffer == fold.buffer; };
-    known = known && std::none_of(result.begin(), result.end(), same);
-    result.push_back(fold);
-  });
-  if (!known) return std::nullopt;
-  return result;
-}
-
 std::vector<Stmt> CpuScheduler::fold_in_lanes(Band band, VarId lane,
                                               const std::vector<Carried>& accumulators) {
   const std::int64_t extent = band.extent(lane), full = extent / lanes_;

@@ -1,0 +1,321 @@
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "passes/schedule/cost.h"
+#include "passes/schedule/gpu_scheduler.h"
+
+#include "ir/scalar_eval.h"
+
+// Rows: parallel loops whose body has loops, which fold into registers or store. A team of threads works on
+// each row: its threads share the loops, and hold what the row folds to in registers, each for itself.
+
+namespace adze::loop {
+namespace {
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
+}  // namespace
+
+Team GpuScheduler::team(std::int64_t lanes, std::int64_t warps) {
+  const ExprId t = exprs_.var(thread_);
+  Team team{lanes, warps, exprs_.rem(t, lanes), exprs_.div(t, lanes)};
+  if (warps > 1) {
+    team.member = lanes == kWarpThreads
+                      ? t
+                      : exprs_.add(exprs_.mul(exprs_.div(t, kWarpThreads), lanes), exprs_.rem(t, lanes));
+    team.row = exprs_.div(exprs_.rem(t, kWarpThreads), lanes);
+  }
+  return team;
+}
+
+Team GpuScheduler::choose_team(const Band& band, std::int64_t count, std::int64_t blocks) {
+  // Which way do the accesses of the inner loops run: along the loop, or along the rows?
+  std::int64_t steps = 1;
+  double along_loop = 0, along_rows = 0, folds = 0;
+  const auto visit = [&](auto&& self, const std::vector<Stmt>& body) -> void {
+    for (const Stmt& stmt : body) {
+      if (stmt.kind == StmtKind::kAlloc) self(self, stmt.body);
+      if (stmt.kind != StmtKind::kFor) continue;
+      const Band inner = peel(stmt);
+      const std::int64_t extent = size(inner.vars);
+      steps = std::max(steps, extent);
+      if (const auto carries = carried(kernel_, inner.body)) folds += static_cast<double>(carries->size());
+      const auto address = [&](ExprId id) {
+        const auto weight = static_cast<double>(extent);
+        if (stride_along(exprs_, reads_, id, inner.vars.back()) == Stride::kUnit) along_loop += weight;
+        if (!band.vars.empty() && stride_along(exprs_, reads_, id, band.vars.back()) == Stride::kUnit)
+          along_rows += weight;
+      };
+      std::unordered_set<std::uint32_t> seen;
+      for_each_stmt(inner.body, [&](const Stmt& leaf) {
+        if (leaf.index && kernel_.buffers[leaf.buffer.index].scope != Scope::kRegister) address(leaf.index);
+        std::vector<ExprId> stack{leaf.value};
+        while (!stack.empty()) {
+          const ExprId id = stack.back();
+          stack.pop_back();
+          if (!id || !seen.insert(id.index).second) continue;
+          const Expr& expr = exprs_[id];
+          if (expr.kind == ExprKind::kLoad && kernel_.buffers[expr.buffer.index].scope != Scope::kRegister)
+            address(expr.args[0]);
+          stack.insert(stack.end(), expr.args.begin(), expr.args.end());
+        }
+      });
+    }
+  };
+  visit(visit, band.body);
+
+  // The fewest steps one thread takes: loads of its share, each slower the more it is scattered over memory
+  // (a warp reads 32 / lanes places), and what the folds of a team cost.
+  const std::int64_t all = target_.block_threads / kWarpThreads, threads = blocks * target_.block_threads;
+  const auto cost = [&](std::int64_t lanes, std::int64_t warps) {
+    const double rounds = static_cast<double>(ceil_div(count * lanes * warps, threads));
+    const double scattered =
+        along_rows > along_loop ? static_cast<double>(lanes) : static_cast<double>(kWarpThreads / lanes);
+    const double shuffles = 3 * std::log2(static_cast<double>(lanes)), join = warps > 1 ? 30 : 0;
+    return rounds * (static_cast<double>(ceil_div(steps, lanes * warps)) * (4 + scattered) +
+                     folds * (shuffles + join) + 10);
+  };
+  // Rows next to each other fill whole sectors of memory, if there are enough of them in a warp.
+  const std::int64_t most_lanes = along_rows > along_loop ? 4 : kWarpThreads;
+  std::int64_t best_lanes = 1, best_warps = 1;
+  for (const std::int64_t warps : {std::int64_t{1}, all}) {
+    for (std::int64_t lanes = 1; lanes <= most_lanes; lanes *= 2) {
+      if (cost(lanes, warps) >= cost(best_lanes, best_warps)) continue;
+      best_lanes = lanes;
+      best_warps = warps;
+    }
+  }
+  return team(best_lanes, best_warps);
+}
+
+void GpuScheduler::remember_loads(ExprId id) {
+  if (!id) return;
+  for (const BufferId buffer : reads_.buffers(id))
+    if (buffer.index < kernel_.argument_count) loaded_.insert(buffer.index);
+}
+
+bool GpuScheduler::may_overwrite_loads(const std::vector<Stmt>& body) const {
+  // An output may live in the memory of an input of the same type, if it is read at the same index only: by
+  // all threads of a team, where it is a row's.
+  const auto alike = [&](BufferId stored) {
+    const BufferType& type = kernel_.buffers[stored.index].type;
+    return std::any_of(loaded_.begin(), loaded_.end(), [&](std::uint32_t loaded) {
+      const BufferType& other = kernel_.buffers[loaded].type;
+      return other.dtype == type.dtype && other.element_count() == type.element_count();
+    });
+  };
+  return std::any_of(body.begin(), body.end(), [&](const Stmt& stmt) {
+    return stmt.kind == StmtKind::kStore && stmt.buffer.index < kernel_.argument_count && alike(stmt.buffer);
+  });
+}
+
+std::vector<Stmt> GpuScheduler::rows(Band band) {
+  const std::int64_t count = size(band.vars);
+  const Team team = choose_team(band, count, std::max(1, target_.multiprocessors));
+  note("rows team " + std::to_string(team.lanes) + (team.warps > 1 ? "x" + std::to_string(team.warps) : ""));
+  const std::int64_t per_block = target_.block_threads / team.size();
+  blocks_ = ceil_div(count, per_block);
+  const ExprId row = grid_position(per_block, team.row);
+  const ExprId exists = count % per_block ? less(row, count) : ExprId{};
+  std::unordered_map<std::uint32_t, ExprId> values;
+  flatten(band.vars, row, values);
+  substitute(exprs_, band.body, values);
+  return spread(std::move(band.body), team, exists);
+}
+
+std::vector<Stmt> GpuScheduler::whole(std::vector<Stmt> body) {
+  note("one block");
+  whole_ = true;
+  return spread(std::move(body), team(kWarpThreads, target_.block_threads / kWarpThreads), {});
+}
+
+std::vector<Stmt> GpuScheduler::spread(std::vector<Stmt> body, const Team& team, ExprId exists) {
+  if (team.size() == 1) return when(exists, std::move(body));
+  const ExprId first = exprs_.both(exprs_.apply(ScalarOp::eq, {team.member, exprs_.index(0)}), exists);
+  const auto is_outside = [&](const Stmt& stmt) {
+    return (stmt.kind == StmtKind::kStore || stmt.kind == StmtKind::kAccumulate) &&
+           (stmt.buffer.index < kernel_.argument_count || private_.contains(stmt.buffer.index));
+  };
+  std::vector<Stmt> result;
+  const auto by_first = [&](std::vector<Stmt> statements) {
+    if (may_overwrite_loads(statements)) result.push_back(Stmt::make_barrier());
+    append(result, when(first, std::move(statements)));
+  };
+  // What follows the last loop is done for its stores alone: the first thread does all of it.
+  auto rest = body.end();
+  while (rest != body.begin() && (is_outside(*(rest - 1)) || (rest - 1)->kind == StmtKind::kLet)) --rest;
+  std::vector<Stmt> ending(std::make_move_iterator(rest), std::make_move_iterator(body.end()));
+  body.erase(rest, body.end());
+
+  for (Stmt& stmt : body) {
+    switch (stmt.kind) {
+      case StmtKind::kFor:
+        append(result, spread_loop(std::move(stmt), team, exists));
+        break;
+      case StmtKind::kAlloc:
+        stmt.body = spread(std::move(stmt.body), team, exists);
+        result.push_back(std::move(stmt));
+        break;
+      default:
+        if (is_outside(stmt)) {
+          std::vector<Stmt> alone;
+          alone.push_back(std::move(stmt));
+          by_first(std::move(alone));
+          break;
+        }
+        remember_loads(stmt.value);
+        stmt.value = guarded(stmt.value, exists);
+        result.push_back(std::move(stmt));
+    }
+  }
+  if (std::any_of(ending.begin(), ending.end(), is_outside)) by_first(std::move(ending));
+  return result;
+}
+
+std::vector<BufferId> GpuScheduler::redirect(std::vector<Stmt>& body, const std::vector<Carried>& folds) {
+  std::vector<BufferId> partial;
+  std::unordered_map<std::uint32_t, BufferId> moved;
+  for (const Carried& fold : folds) {
+    const Buffer old = kernel_.buffers[fold.buffer.index];
+    partial.push_back(kernel_.add_buffer(old.name + "t", {old.type.dtype, {1}, {}}, Scope::kRegister));
+    moved.emplace(fold.buffer.index, partial.back());
+  }
+  const ExprId zero = exprs_.index(0);
+  for_each_stmt(body, [&](Stmt& stmt) {
+    if (stmt.kind != StmtKind::kStore && stmt.kind != StmtKind::kAccumulate) return;
+    const auto found = moved.find(stmt.buffer.index);
+    if (found == moved.end()) return;
+    stmt.buffer = found->second;
+    stmt.index = zero;
+  });
+  Rewriter rewriter(exprs_, [&](ExprId id) {
+    const Expr expr = exprs_[id];
+    if (expr.kind != ExprKind::kLoad) return ExprId{};
+    const auto found = moved.find(expr.buffer.index);
+    return found == moved.end() ? ExprId{} : exprs_.load(found->second, expr.dtype, zero);
+  });
+  rewrite_exprs(body, [&](ExprId id) { return rewriter(id); });
+  return partial;
+}
+
+std::vector<Stmt> GpuScheduler::spread_loop(Stmt loop, const Team& team, ExprId exists) {
+  Band band = peel(std::move(loop));
+  if (whole_ && has_loop(band.body)) return spread_rows(std::move(band));
+  const std::int64_t count = size(band.vars);
+  auto folds = carried(kernel_, band.body);
+  understood_ = understood_ && folds;
+  if (!understood_ || count == 0) return {};
+  for_each_stmt(static_cast<const std::vector<Stmt>&>(band.body),
+                [&](const Stmt& stmt) { remember_loads(stmt.value); });
+  // What the whole block joins at the end needs no joining here.
+  std::erase_if(*folds, [&](const Carried& fold) { return private_.contains(fold.buffer.index); });
+  const std::vector<BufferId> partial = redirect(band.body, *folds);
+
+  const std::int64_t steps = ceil_div(count, team.size());
+  const VarId step = exprs_.new_var(exprs_.var_name(band.vars.back()), steps);
+  const ExprId begin = steps == 1 ? exprs_.index(0) : exprs_.mul(exprs_.var(step), team.size());
+  const ExprId position = exprs_.add(begin, team.member);
+  std::unordered_map<std::uint32_t, ExprId> values;
+  flatten(band.vars, position, values);
+  substitute(exprs_, band.body, values);
+  std::vector<Stmt> share =
+      when(count % team.size() ? less(position, count) : ExprId{}, std::move(band.body));
+
+  std::vector<Stmt> result;
+  for (std::size_t i = 0; i < partial.size(); ++i) {
+    const DType dtype = kernel_.buffers[partial[i].index].type.dtype;
+    const ExprId identity = exprs_.bits(dtype, loop::identity((*folds)[i].combine, dtype));
+    result.push_back(Stmt::make_store(partial[i], exprs_.index(0), identity));
+  }
+  append(result, when(exists, loop_of(step, steps, std::move(share))));
+  for (std::size_t i = 0; i < partial.size(); ++i) append(result, fold((*folds)[i], partial[i], team));
+  for (const BufferId buffer : partial) {
+    std::vector<Stmt> wrapped;
+    wrapped.push_back(Stmt::make_alloc(buffer, std::move(result)));
+    result = std::move(wrapped);
+  }
+  return result;
+}
+
+std::vector<Stmt> GpuScheduler::spread_rows(Band band) {
+  const std::int64_t count = size(band.vars);
+  const auto folds = carried(kernel_, band.body);
+  understood_ = understood_ && folds;
+  if (!understood_ || count == 0) return {};
+  const Team block = team(kWarpThreads, target_.block_threads / kWarpThreads);
+  const Team rows = choose_team(band, count, 1);
+  note("rows team " + std::to_string(rows.lanes) + (rows.warps > 1 ? "x" + std::to_string(rows.warps) : ""));
+  const std::vector<BufferId> partial = redirect(band.body, *folds);
+  for (const BufferId buffer : partial) private_.insert(buffer.index);
+
+  const std::int64_t at_once = target_.block_threads / rows.size(), rounds = ceil_div(count, at_once);
+  const VarId round = exprs_.new_var(exprs_.var_name(band.vars.front()), rounds);
+  const ExprId begin = rounds == 1 ? exprs_.index(0) : exprs_.mul(exprs_.var(round), at_once);
+  const ExprId row = exprs_.add(begin, rows.row);
+  std::unordered_map<std::uint32_t, ExprId> values;
+  flatten(band.vars, row, values);
+  substitute(exprs_, band.body, values);
+  whole_ = false;
+  serial_depth_ += rounds > 1 ? 1 : 0;
+  std::vector<Stmt> share = spread(std::move(band.body), rows, count % at_once ? less(row, count) : ExprId{});
+  serial_depth_ -= rounds > 1 ? 1 : 0;
+  whole_ = true;
+
+  std::vector<Stmt> result;
+  for (std::size_t i = 0; i < partial.size(); ++i) {
+    const DType dtype = kernel_.buffers[partial[i].index].type.dtype;
+    const ExprId identity = exprs_.bits(dtype, loop::identity((*folds)[i].combine, dtype));
+    result.push_back(Stmt::make_store(partial[i], exprs_.index(0), identity));
+  }
+  append(result, loop_of(round, rounds, std::move(share)));
+  // Of each team only the first thread has folded into these: all threads of the block are joined.
+  for (std::size_t i = 0; i < partial.size(); ++i) append(result, fold((*folds)[i], partial[i], block));
+  for (const BufferId buffer : partial) {
+    private_.erase(buffer.index);
+    std::vector<Stmt> wrapped;
+    wrapped.push_back(Stmt::make_alloc(buffer, std::move(result)));
+    result = std::move(wrapped);
+  }
+  return result;
+}
+
+std::vector<Stmt> GpuScheduler::fold(const Carried& into, BufferId partial, const Team& team) {
+  const DType dtype = kernel_.buffers[partial.index].type.dtype;
+  const ExprId zero = exprs_.index(0), mine = exprs_.load(partial, dtype, zero);
+  std::vector<Stmt> result;
+  if (team.warps == 1) {
+    result.push_back(Stmt::make_accumulate(into.buffer, into.index, into.combine, mine, team.lanes));
+    return result;
+  }
+  // Each warp leaves its values in shared memory, every thread reads those of its team.
+  const std::int64_t rows = kWarpThreads / team.lanes;
+  const ExprId t = exprs_.var(thread_);
+  const BufferId joined = shared("join", dtype, team.warps * rows);
+  const ExprId place = exprs_.add(exprs_.mul(exprs_.div(t, kWarpThreads), rows), team.row);
+  if (team.lanes == 1) {
+    result.push_back(Stmt::make_store(joined, place, mine));
+  } else {
+    const BufferId warp = kernel_.add_buffer("warp", {dtype, {1}, {}}, Scope::kRegister);
+    const ExprId identity = exprs_.bits(dtype, loop::identity(into.combine, dtype));
+    const ExprId leads = exprs_.apply(ScalarOp::eq, {exprs_.rem(t, team.lanes), zero});
+    std::vector<Stmt> body;
+    body.push_back(Stmt::make_store(warp, zero, identity));
+    body.push_back(Stmt::make_accumulate(warp, zero, into.combine, mine, team.lanes));
+    body.push_back(Stmt::make_if(leads, {Stmt::make_store(joined, place, exprs_.load(warp, dtype, zero))}));
+    result.push_back(Stmt::make_alloc(warp, std::move(body)));
+  }
+  result.push_back(Stmt::make_barrier());
+  const VarId other = exprs_.new_var("w", team.warps);
+  const ExprId from = exprs_.add(exprs_.mul(exprs_.var(other), rows), team.row);
+  std::vector<Stmt> take{
+      Stmt::make_accumulate(into.buffer, into.index, into.combine, exprs_.load(joined, dtype, from))};
+  result.push_back(Stmt::make_for(other, team.warps, LoopKind::kUnroll, std::move(take)));
+  // The next round of a loop around must not overwrite what others still read.
+  if (serial_depth_ > 0) result.push_back(Stmt::make_barrier());
+  return result;
+}
+
+}  // namespace adze::loop

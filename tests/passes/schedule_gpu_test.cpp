@@ -1,0 +1,202 @@
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "support/gpu_checks.h"
+#include "support/op_samples.h"
+#include "support/programs.h"
+#include "support/random_graph.h"
+
+namespace adze::testing {
+namespace {
+
+constexpr Tolerance kReordered{.relative = 2e-5};
+
+TEST(ScheduleGpu, MapsOfAnySize) {
+  for (const int n : {1, 3, 64, 255, 342, 1024, 1025, 1031, 1366}) {
+    SCOPED_TRACE(n);
+    check_gpu(fmt::format(R"(
+func @f(%x: f32[3,{0}], %b: f32[{0}], %s: f32[3]) -> (f32[3,{0}], f32[{0},3], f32[3,{0}]) {{
+  %0 = broadcast_in_dim %b {{dims = [1], shape = [3,{0}]}} : f32[3,{0}]
+  %1 = broadcast_in_dim %s {{dims = [0], shape = [3,{0}]}} : f32[3,{0}]
+  %2 = mul %x, %0 : f32[3,{0}]
+  %3 = sub %2, %1 : f32[3,{0}]
+  %4 = transpose %3 {{permutation = [1,0]}} : f32[{0},3]
+  %5 = neg %x : f32[3,{0}]
+  return %3, %4, %5
+}}
+)",
+                          n));
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(ScheduleGpu, MapsOfMixedWidths) {
+  for (const int n : {37, 1024, 1537}) {
+    check_gpu(fmt::format(R"(
+func @f(%x: f32[{0}], %y: f64[{0}], %k: i64[{0}], %p: bool[{0}]) -> (f64[{0}], bool[{0}], i32[{0}]) {{
+  %0 = convert %x {{dtype = f64}} : f64[{0}]
+  %1 = add %0, %y : f64[{0}]
+  %2 = convert %k {{dtype = f64}} : f64[{0}]
+  %3 = lt %1, %2 : bool[{0}]
+  %4 = and %3, %p : bool[{0}]
+  %5 = select %4, %1, %2 : f64[{0}]
+  %6 = convert %k {{dtype = i32}} : i32[{0}]
+  return %5, %4, %6
+}}
+)",
+                          n));
+  }
+}
+
+TEST(ScheduleGpu, ReductionsOfAnyShape) {
+  const int shapes[][2] = {{1, 1},  {1, 3},   {1, 257}, {3, 5},    {5, 3},    {64, 10},  {10, 64}, {33, 40},
+                           {7, 33}, {300, 2}, {2, 300}, {9, 1100}, {1100, 9}, {500, 31}, {40, 129}};
+  for (const auto& [m, n] : shapes) {
+    for (const int axis : {0, 1}) {
+      SCOPED_TRACE(fmt::format("{}x{} over {}", m, n, axis));
+      check_gpu(fmt::format(R"(
+func @f(%x: f32[{0},{1}], %y: f32[{2}], %z: f32[{2}]) -> (f32[{2}], f32[{2}]) {{
+  %0 = exp %x : f32[{0},{1}]
+  %1 = reduce_sum %0 {{axes = [{3}]}} : f32[{2}]
+  %2 = mul %1, %y : f32[{2}]
+  %3 = reduce_max %x {{axes = [{3}]}} : f32[{2}]
+  %4 = add %3, %z : f32[{2}]
+  return %2, %4
+}}
+)",
+                            m, n, axis == 0 ? n : m, axis),
+                kReordered, {false, true, true});
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST(ScheduleGpu, ReductionsOfEveryKind) {
+  for (const int n : {3, 40, 700}) {
+    check_gpu(fmt::format(R"(
+func @f(%x: f32[5,{0}], %p: bool[5,{0}], %k: i64[5,{0}]) -> (f32[5], bool[5], bool[5], i64[5], i64[5], i32[5], f32[]) {{
+  %0 = reduce_min %x {{axes = [1]}} : f32[5]
+  %1 = reduce_and %p {{axes = [1]}} : bool[5]
+  %2 = reduce_or %p {{axes = [1]}} : bool[5]
+  %3 = reduce_sum %k {{axes = [1]}} : i64[5]
+  %4 = reduce_prod %k {{axes = [1]}} : i64[5]
+  %5 = argmax %x {{axis = 1}} : i32[5]
+  %6 = reduce_max %x {{axes = [0,1]}} : f32[]
+  return %0, %1, %2, %3, %4, %5, %6
+}}
+)",
+                          n));
+  }
+}
+
+TEST(ScheduleGpu, RowsOfSeveralSweeps) {
+  for (const auto& [m, n] : {std::pair{1, 1}, {9, 17}, {64, 10}, {3, 700}, {130, 33}, {2, 2100}}) {
+    SCOPED_TRACE(fmt::format("{}x{}", m, n));
+    check_gpu(fmt::format(R"(
+func @softmax(%x: f32[{0},{1}], %s: f32[{0}]) -> (f32[{0},{1}], f32[{0}]) {{
+  %m = reduce_max %x {{axes = [1]}} : f32[{0}]
+  %mb = broadcast_in_dim %m {{dims = [0], shape = [{0},{1}]}} : f32[{0},{1}]
+  %d = sub %x, %mb : f32[{0},{1}]
+  %e = exp %d : f32[{0},{1}]
+  %z = reduce_sum %e {{axes = [1]}} : f32[{0}]
+  %zs = mul %z, %s : f32[{0}]
+  %zb = broadcast_in_dim %zs {{dims = [0], shape = [{0},{1}]}} : f32[{0},{1}]
+  %p = div %e, %zb : f32[{0},{1}]
+  %l = log %z : f32[{0}]
+  return %p, %l
+}}
+)",
+                          m, n),
+              {.relative = 2e-4}, {true, true});
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(ScheduleGpu, WholeKernelReductions) {
+  for (const int n : {1, 10, 63, 256, 257, 5000}) {
+    check_gpu(fmt::format(R"(
+func @f(%x: f32[{0}], %c: f32[]) -> (f32[], f32[], f32[]) {{
+  %0 = mul %x, %x : f32[{0}]
+  %1 = reduce_sum %0 {{axes = [0]}} : f32[]
+  %2 = mul %1, %c : f32[]
+  %3 = reduce_max %x {{axes = [0]}} : f32[]
+  %4 = add %c, %1 : f32[]
+  return %2, %3, %4
+}}
+)",
+                          n),
+              kReordered, {false, true});
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(ScheduleGpu, RowsThatFoldIntoAScalar) {
+  for (const auto& [m, n] : {std::pair{2, 3}, {64, 10}, {300, 4}, {7, 500}, {40, 40}}) {
+    SCOPED_TRACE(fmt::format("{}x{}", m, n));
+    check_gpu(fmt::format(R"(
+func @loss(%x: f32[{0},{1}], %labels: i32[{0}]) -> (f32[], f32[{0},{1}], f32[{0}]) {{
+  %m = reduce_max %x {{axes = [1]}} : f32[{0}]
+  %mb = broadcast_in_dim %m {{dims = [0], shape = [{0},{1}]}} : f32[{0},{1}]
+  %d = sub %x, %mb : f32[{0},{1}]
+  %e = exp %d : f32[{0},{1}]
+  %z = reduce_sum %e {{axes = [1]}} : f32[{0}]
+  %l = log %z : f32[{0}]
+  %zb = broadcast_in_dim %z {{dims = [0], shape = [{0},{1}]}} : f32[{0},{1}]
+  %p = div %e, %zb : f32[{0},{1}]
+  %total = reduce_sum %l {{axes = [0]}} : f32[]
+  %count = constant {{value = f32[] {0}}} : f32[]
+  %mean = div %total, %count : f32[]
+  return %mean, %p, %l
+}}
+)",
+                          m, n),
+              {.relative = 2e-4}, {true, false});
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(ScheduleGpu, NothingToDo) {
+  check_gpu(R"(
+func @f(%x: f32[3,0], %y: f32[0]) -> (f32[3,0], f32[3], f32[], f32[0]) {
+  %0 = neg %x : f32[3,0]
+  %1 = reduce_sum %x {axes = [1]} : f32[3]
+  %2 = reduce_max %x {axes = [0,1]} : f32[]
+  %3 = reduce_sum %x {axes = [0]} : f32[0]
+  return %0, %1, %2, %3
+}
+)");
+}
+
+TEST(ScheduleGpu, WholePrograms) {
+  for (const std::string dtype : {"f32", "f64"}) {
+    for (const std::string_view text : {kMlpLoss, kRowSoftmax, kMixedReductions, kMovementChain}) {
+      const Graph graph = parse_as(text, dtype);
+      check_gpu(graph, {random_arguments(graph, 1)}, kReordered);
+    }
+    const Graph step = mlp_training_step(dtype);
+    check_gpu(step, {random_arguments(step, 1)}, kReordered, {false, false, true, true, true, true});
+  }
+}
+
+TEST(ScheduleGpu, RandomGraphs) {
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    SCOPED_TRACE(seed);
+    const Graph graph = RandomGraph(seed, {.dtype = seed % 2 ? DType::kF32 : DType::kF64}).make();
+    check_gpu(graph, {random_arguments(graph, seed)}, {.relative = 1e-4});
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(ScheduleGpu, EverySampleOfEveryOp) {
+  for (const OpDef* op : all_ops()) {
+    for (const OpSample& sample : op->samples()) {
+      SCOPED_TRACE(std::string(op->name));
+      check_gpu(sample_graph(*op, sample), value_inputs(sample),
+                {.max_ulp = sample.max_ulp, .relative = sample.relative_tolerance});
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace adze::testing
