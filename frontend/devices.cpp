@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "codegen/cpu_backend.h"
 #include "codegen/host_target.h"
 #include "ir/errors.h"
 #include "runtime/gpu_device.h"
@@ -46,7 +47,10 @@ std::vector<DeviceInfo> devices() {
     }
   };
   const auto add_gpu = [&](Device device) { add(device, [&] { return gpu_device(device).name(); }); };
-  add(cpu(), [] { return "cpu (" + host_target().cpu + ")"; });
+  add(cpu(), [] {
+    const std::string problem = native_code_problem();
+    return "cpu (" + (problem.empty() ? host_target().cpu : "the interpreter stands in: " + problem) + ")";
+  });
   add(interpreter(), [] { return "interpreter"; });
   try {
     const int count = cuda_device_count();

@@ -76,7 +76,7 @@ double default_tolerance(DType dtype) {
 }
 
 /// Prints one line a result; true when all are close enough.
-bool check_function(const Graph& graph, const CheckOptions& options, CompileContext& context) {
+bool check_function(const Graph& graph, Device device, const CheckOptions& options, CompileContext& context) {
   check_sizes(graph);
   std::mt19937_64 random(options.seed);
   std::vector<Literal> inputs;
@@ -84,7 +84,7 @@ bool check_function(const Graph& graph, const CheckOptions& options, CompileCont
     inputs.push_back(random_literal(graph.type(parameter.value), random));
   }
   const std::vector<Literal> expected = interpret(graph, inputs);
-  const std::vector<Literal> got = run_compiled(graph, inputs, context);
+  const std::vector<Literal> got = run_on(device, graph, inputs, context);
   bool all_good = true;
   for (std::size_t i = 0; i < expected.size(); ++i) {
     const TensorType& type = expected[i].type();
@@ -108,10 +108,11 @@ bool check_function(const Graph& graph, const CheckOptions& options, CompileCont
 }  // namespace
 
 int check_command(const CommonOptions& common, const CheckOptions& options) {
+  const Device device = device_named(options.device, common);
   CompileContext context = make_context(common);
   bool all_good = true;
   for (const Graph& graph : load_functions(common)) {
-    all_good = check_function(graph, options, context) && all_good;
+    all_good = check_function(graph, device, options, context) && all_good;
   }
   return all_good ? kGood : kCheckFailed;
 }

@@ -9,6 +9,7 @@
 #include "ir/graph.h"
 #include "ir/literal.h"
 #include "passes/compile_context.h"
+#include "runtime/device.h"
 
 /// The subcommands of the `adze` tool. Each reads a file, writes to the standard output or to files, and
 /// gives the exit code; errors are thrown.
@@ -46,10 +47,11 @@ struct GradOptions {
 struct RunOptions {
   std::vector<std::string> inputs;
   std::string output_directory;
-  std::string device = "cpu";
+  std::string device = "cpu";  ///< as parse_device reads it
 };
 
 struct CheckOptions {
+  std::string device = "cpu";
   std::uint64_t seed = 0;
   std::optional<double> tolerance;  ///< none: by dtype
 };
@@ -58,6 +60,7 @@ int print_command(const CommonOptions& common, const PrintOptions& options);
 int grad_command(const CommonOptions& common, const GradOptions& options);
 int run_command(const CommonOptions& common, const RunOptions& options);
 int check_command(const CommonOptions& common, const CheckOptions& options);
+int devices_command();
 
 /// The functions asked for, parsed and verified. Throws IoError, UsageError.
 std::vector<Graph> load_functions(const CommonOptions& common);
@@ -70,8 +73,16 @@ std::vector<bool> parameter_flags(const Graph& graph, const std::vector<std::siz
 /// Throws RuntimeError when some value alone is larger than the memory of this machine.
 void check_sizes(const Graph& graph);
 
-/// Builds for the CPU and runs once, as a user's call would.
-std::vector<Literal> run_compiled(const Graph& graph, const std::vector<Literal>& inputs,
-                                  CompileContext& context);
+/// The device of that name. UsageError where there is no such name, or where the options are about another.
+Device device_named(const std::string& name, const CommonOptions& common);
+
+/// Builds for the device and runs once, as a user's call would.
+std::vector<Literal> run_on(Device device, const Graph& graph, const std::vector<Literal>& inputs,
+                            CompileContext& context);
+
+/// A CUBIN as SASS, by the toolkit's disassembler. RuntimeError where there is none, which
+/// `check_disassembler` says before anything is compiled.
+std::string disassemble(const std::string& cubin);
+void check_disassembler();
 
 }  // namespace adze::tool

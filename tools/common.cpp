@@ -117,10 +117,23 @@ void check_sizes(const Graph& graph) {
   }
 }
 
-std::vector<Literal> run_compiled(const Graph& graph, const std::vector<Literal>& inputs,
-                                  CompileContext& context) {
+Device device_named(const std::string& name, const CommonOptions& common) {
+  try {
+    const Device device = parse_device(name);
+    if (!common.cpu.empty() && device != Device::kCpu) {
+      throw UsageError(
+          fmt::format("--cpu={} is for the device cpu, not for {}", common.cpu, to_string(device)));
+    }
+    return device;
+  } catch (const RuntimeError& error) {
+    throw UsageError(fmt::format("--device: {}", error.what()));
+  }
+}
+
+std::vector<Literal> run_on(Device device, const Graph& graph, const std::vector<Literal>& inputs,
+                            CompileContext& context) {
   const std::vector<bool> donated(graph.parameters().size(), false);
-  const auto executable = Executable::build(graph, donated, Device::kCpu, context);
+  const auto executable = Executable::build(graph, donated, device, context);
   std::vector<Executable::Argument> arguments;
   for (const Literal& input : inputs) {
     const BufferPtr buffer = Buffer::allocate(input.byte_size());

@@ -30,7 +30,7 @@ void add_gpu(CLI::App& command, CommonOptions& options) {
   command
       .add_option("--target", options.target,
                   "compile for a GPU of this architecture, which need not be there: sm_80, sm_90, ... "
-                  "(default: for the CPU)")
+                  "(default: for the CPU; sm_90 where only a GPU has the level)")
       ->type_name("SM")
       ->excludes("--cpu");
   command.add_option("--multiprocessors", options.multiprocessors, "how many that GPU has; an H100 has 132")
@@ -43,6 +43,16 @@ void add_gpu(CLI::App& command, CommonOptions& options) {
                   "$ADZE_LAUNCH, or what the cost model says)")
       ->check(CLI::IsMember({"persistent", "graph"}))
       ->type_name("MODE");
+}
+
+void add_device(CLI::App& command, std::string& device) {
+  command
+      .add_option(
+          "--device", device,
+          "cpu, cuda or cuda:N (a GPU), cuda-host (the GPU's source, executed and checked by the host) or "
+          "interpreter; `adze devices` lists them")
+      ->type_name("DEVICE")
+      ->capture_default_str();
 }
 
 int report(const char* message, int code) {
@@ -74,7 +84,9 @@ int run_tool(int argc, char** argv) {
   CLI::App app("Adze: look at, differentiate, run and check functions in the .adze text form.", "adze");
   app.require_subcommand(1);
   app.footer(
-      "Exit codes: 0 good, 1 a check failed, 2 usage, 3 bad input, 4 internal error.\n"
+      "Exit codes: 0 good, 1 a check failed, 2 usage, 3 bad input (or something that this machine lacks), 4 "
+      "internal "
+      "error.\n"
       "`adze COMMAND --help` explains a command.");
   CommonOptions common;
   std::function<int()> command;
@@ -86,8 +98,9 @@ int run_tool(int argc, char** argv) {
       .add_option(
           "--emit", print_options.emit,
           "input (as read), graph (optimised), groups (fused kernels), plan (memory), loops (scheduled), "
-          "llvm or asm")
-      ->check(CLI::IsMember({"input", "graph", "groups", "plan", "loops", "llvm", "asm"}))
+          "llvm or asm (of the CPU), cuda, ptx or sass (of a GPU)")
+      ->check(
+          CLI::IsMember({"input", "graph", "groups", "plan", "loops", "llvm", "asm", "cuda", "ptx", "sass"}))
       ->type_name("LEVEL")
       ->capture_default_str();
   print.add_option("--donate", print_options.donated, "parameters whose memory may be overwritten, from 0")
@@ -115,10 +128,7 @@ int run_tool(int argc, char** argv) {
   run.add_option("--output-dir", run_options.output_directory, "where results go; made if missing")
       ->required()
       ->type_name("DIR");
-  run.add_option("--device", run_options.device, "cpu (compiled) or interpreter")
-      ->check(CLI::IsMember({"cpu", "interpreter"}))
-      ->type_name("DEVICE")
-      ->capture_default_str();
+  add_device(run, run_options.device);
   add_compilation(run, common);
   run.callback([&] { command = [&] { return run_command(common, run_options); }; });
 
@@ -127,6 +137,7 @@ int run_tool(int argc, char** argv) {
       "check",
       "parse, verify and compile each function, run it on random inputs and compare with the interpreter");
   add_common(check, common, "check only this function");
+  add_device(check, check_options.device);
   check.add_option("--seed", check_options.seed, "of the random inputs")
       ->type_name("N")
       ->capture_default_str();
@@ -139,6 +150,10 @@ int run_tool(int argc, char** argv) {
       ->check(CLI::NonNegativeNumber);
   add_compilation(check, common);
   check.callback([&] { command = [&] { return check_command(common, check_options); }; });
+
+  CLI::App& list =
+      *app.add_subcommand("devices", "list what programs can run on here, and why not on the rest");
+  list.callback([&] { command = devices_command; });
 
   try {
     app.parse(argc, argv);

@@ -5,6 +5,8 @@
 #include <string_view>
 
 #include "codegen/cpu_backend.h"
+#include "codegen/cuda/emit_cuda.h"
+#include "codegen/cuda/nvrtc.h"
 #include "ir/text.h"
 #include "passes/ad/ad.h"
 #include "passes/pipeline.h"
@@ -15,6 +17,29 @@ namespace {
 
 void write(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+bool is_gpu_level(const std::string& emit) {
+  return emit == "cuda" || emit == "ptx" || emit == "sass";
+}
+
+bool is_cpu_level(const std::string& emit) {
+  return emit == "llvm" || emit == "asm";
+}
+
+/// The options with a target that has the level asked for. UsageError where they name one that has not.
+CommonOptions with_target(CommonOptions common, const std::string& emit) {
+  if (is_cpu_level(emit) && !common.target.empty()) {
+    throw UsageError(
+        fmt::format("--emit={} shows code for a CPU, --target={} is a GPU", emit, common.target));
+  }
+  if (is_gpu_level(emit)) {
+    if (!common.cpu.empty()) {
+      throw UsageError(fmt::format("--emit={} shows code for a GPU, --cpu={} is a CPU", emit, common.cpu));
+    }
+    if (common.target.empty()) common.target = "sm_90";
+  }
+  return common;
 }
 
 /// The text of one function at the level of its compilation asked for.
@@ -36,6 +61,14 @@ std::string text_of(const Graph& graph, const std::string& emit, const std::vect
   const Lowered lowered = lower(graph, donated, context);
   if (emit == "llvm") return print_llvm(lowered.program, context.target);
   if (emit == "asm") return print_assembly(lowered.program, context.target);
+  if (is_gpu_level(emit)) {
+    const CudaSource source = emit_cuda(lowered.program);
+    if (emit == "cuda") return source.text;
+    const CudaCode code = emit == "ptx" ? CudaCode::kPtx : CudaCode::kCubin;
+    const std::string compiled =
+        compile_cuda(source.text, graph.name(), context.target.compute_capability, code, context);
+    return emit == "ptx" ? compiled : disassemble(compiled);
+  }
   return loop::print(lowered.program);
 }
 
@@ -43,11 +76,8 @@ std::string text_of(const Graph& graph, const std::string& emit, const std::vect
 
 int print_command(const CommonOptions& common, const PrintOptions& options) {
   const bool compiles = options.emit != "input";
-  if (!common.target.empty() && (options.emit == "llvm" || options.emit == "asm")) {
-    throw UsageError(
-        fmt::format("--emit={} shows code for a CPU, --target={} is a GPU", options.emit, common.target));
-  }
-  CompileContext context = compiles ? make_context(common) : CompileContext();
+  CompileContext context = compiles ? make_context(with_target(common, options.emit)) : CompileContext();
+  if (options.emit == "sass") check_disassembler();
   std::string text;
   for (const Graph& graph : load_functions(common)) {
     if (!text.empty()) text += '\n';

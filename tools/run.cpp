@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <system_error>
 
+#include "adze/device.h"
 #include "frontend/io/npy.h"
 #include "ir/errors.h"
-#include "runtime/interpreter.h"
 #include "tools/commands.h"
 
 namespace adze::tool {
@@ -40,13 +40,12 @@ std::vector<Literal> load_inputs(const Graph& graph, const std::vector<std::stri
 }  // namespace
 
 int run_command(const CommonOptions& common, const RunOptions& options) {
-  const bool compiles = options.device == "cpu";
-  CompileContext context = compiles ? make_context(common) : CompileContext();
+  const Device device = device_named(options.device, common);
+  CompileContext context = make_context(common);
   const Graph graph = load_function(common);
   check_sizes(graph);
   const std::vector<Literal> inputs = load_inputs(graph, options.inputs);
-  const std::vector<Literal> results =
-      compiles ? run_compiled(graph, inputs, context) : interpret(graph, inputs);
+  const std::vector<Literal> results = run_on(device, graph, inputs, context);
 
   std::error_code error;
   std::filesystem::create_directories(options.output_directory, error);
@@ -56,6 +55,17 @@ int run_command(const CommonOptions& common, const RunOptions& options) {
         (std::filesystem::path(options.output_directory) / fmt::format("result{}.npy", i)).string();
     io::save_npy(path, results[i]);
     fmt::print("{} {}\n", path, to_string(results[i].type()));
+  }
+  return kGood;
+}
+
+int devices_command() {
+  for (const DeviceInfo& info : devices()) {
+    if (info.problem.empty()) {
+      fmt::print("{}\n", info.description);
+    } else {
+      fmt::print("{} not usable: {}\n", to_string(info.device), info.problem);
+    }
   }
   return kGood;
 }

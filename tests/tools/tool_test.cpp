@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "codegen/cuda/nvrtc.h"
 #include "frontend/io/npy.h"
 #include "ir/literal.h"
 #include "ir/text.h"
@@ -50,7 +51,7 @@ class Tool : public ::testing::Test {
 TEST_F(Tool, HelpIsGood) {
   const Outcome all = run("--help");
   EXPECT_EQ(all.code, 0);
-  for (const char* word : {"print", "grad", "run", "check", "Exit codes"})
+  for (const char* word : {"print", "grad", "run", "check", "devices", "Exit codes"})
     EXPECT_NE(all.out.find(word), std::string::npos);
   for (const char* command : {"print", "grad", "run", "check"}) {
     const Outcome one = run(std::string(command) + " --help");
@@ -67,7 +68,7 @@ TEST_F(Tool, UsageErrors) {
       {"", "A subcommand is required\nTry `adze --help`."},
       {"print", "FILE is required\nTry `adze --help`."},
       {"print f.adze --emit=ast",
-       "--emit: ast not in {input,graph,groups,plan,loops,llvm,asm}\nTry `adze --help`."},
+       "--emit: ast not in {input,graph,groups,plan,loops,llvm,asm,cuda,ptx,sass}\nTry `adze --help`."},
       {"print two.adze --emit=input --function=h", "there is no function 'h' (known: f, g)"},
       {"print f.adze --emit=input --function=afine",
        "there is no function 'afine'; did you mean 'affine'? (known: affine)"},
@@ -84,6 +85,13 @@ TEST_F(Tool, UsageErrors) {
       {"print f.adze --target=sm_90 --launch=stream",
        "--launch: stream not in {persistent,graph}\nTry `adze --help`."},
       {"print f.adze --target=sm_90 --emit=asm", "--emit=asm shows code for a CPU, --target=sm_90 is a GPU"},
+      {"print f.adze --cpu=x86-64 --emit=ptx", "--emit=ptx shows code for a GPU, --cpu=x86-64 is a CPU"},
+      {"check f.adze --device=cudda",
+       "--device: there is no device 'cudda'; did you mean 'cuda'? (known: cpu, interpreter, cuda, cuda:N, "
+       "cuda-host)"},
+      {"run f.adze --output-dir=o --device=interpreter --cpu=x86-64",
+       "--cpu=x86-64 is for the device cpu, not for interpreter"},
+      {"devices f.adze", "The following argument was not expected: f.adze\nTry `adze --help`."},
       {"grad f.adze --wrt=5", "@affine has no parameter 5: it has 2, counted from 0"},
       {"check f.adze --seed=x", "Could not convert: --seed = x\nTry `adze --help`."},
   };
@@ -128,10 +136,17 @@ TEST_F(Tool, PrintsWhatItReads) {
   EXPECT_EQ(disk_full.out, "3 error: <stdout>: cannot be written\n");
 }
 
-TEST_F(Tool, RunsOnBothDevices) {
+/// Devices that tests run on: those that every machine has, and the one that ADZE_TEST_DEVICE names.
+std::vector<std::string> test_devices() {
+  std::vector<std::string> names = {"interpreter", "cpu", "cuda-host"};
+  if (const char* name = std::getenv("ADZE_TEST_DEVICE")) names.emplace_back(name);
+  return names;
+}
+
+TEST_F(Tool, RunsOnEveryDevice) {
   dir_.write("f.adze", kAffine);
   write_inputs();
-  for (const std::string device : {"interpreter", "cpu"}) {
+  for (const std::string& device : test_devices()) {
     const Outcome outcome =
         run("run f.adze --input x.npy b.npy --output-dir=" + device + "/deep --device=" + device);
     EXPECT_EQ(outcome.code, 0) << outcome.err;
@@ -141,6 +156,27 @@ TEST_F(Tool, RunsOnBothDevices) {
               (std::vector<float>{11, 22, 33, 14, 25, 36}));
     EXPECT_TRUE(io::load_npy(dir_ / (device + "/deep/result1.npy")) == io::load_npy(dir_ / "b.npy"));
   }
+}
+
+TEST_F(Tool, ListsDevices) {
+  const Outcome outcome = run("devices");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_TRUE(outcome.out.starts_with("cpu (")) << outcome.out;
+  EXPECT_NE(outcome.out.find("\ninterpreter\n"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("\ncuda:0 "), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("\ncuda-host\n"), std::string::npos) << outcome.out;
+  EXPECT_NE(run("devices", "ADZE_CXX=/nowhere/c++").out.find("\ncuda-host not usable: "), std::string::npos);
+}
+
+TEST_F(Tool, ADeviceThatIsNotThere) {
+  dir_.write("f.adze", kAffine);
+  write_inputs();
+  // A GPU with this number is nowhere; on most machines there is not even a driver.
+  const Outcome outcome = run("run f.adze --input x.npy b.npy --output-dir=o --device=cuda:77");
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_TRUE(outcome.err.starts_with("error: ")) << outcome.err;
+  EXPECT_NE(outcome.err.find("cuda"), std::string::npos) << outcome.err;
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "o"));
 }
 
 TEST_F(Tool, InputsMustFitTheirParameters) {
@@ -205,6 +241,12 @@ TEST_F(Tool, ChecksCompiledAgainstInterpreted) {
             "@affine result 0 f32[2,3]: good, largest difference 0\n"
             "@affine result 1 f32[3]: good, largest difference 0\n");
 
+  for (const std::string& device : test_devices()) {
+    const Outcome on_device = run("check f.adze --device=" + device);
+    EXPECT_EQ(on_device.code, 0) << device << on_device.err;
+    EXPECT_EQ(on_device.out, good.out);
+  }
+
   // Sums are reordered, so a dot product of 1000 numbers is not the same bit for bit.
   dir_.write("dot.adze", R"(func @dot(%x: f32[8,1000], %y: f32[1000,8]) -> f32[8,8] {
     %z = dot_general %x, %y {contract = [1] x [0]}
@@ -263,6 +305,46 @@ TEST_F(Tool, PrintsLevelsForAGpuThatIsNotThere) {
   for (const char* level : {"graph", "groups", "plan"}) {
     EXPECT_EQ(run("print f.adze --target=sm_80 --emit=" + std::string(level)).code, 0);
   }
+}
+
+TEST_F(Tool, PrintsCodeForAGpuThatIsNotThere) {
+  dir_.write("f.adze", kAffine);
+  const Outcome cuda = run("print f.adze --emit=cuda");
+  EXPECT_EQ(cuda.code, 0) << cuda.err;
+  EXPECT_NE(cuda.out.find("ADZE_ENTRY(256) adze_"), std::string::npos) << cuda.out;
+  if (const std::string problem = nvrtc_problem(); !problem.empty()) GTEST_SKIP() << problem;
+  EXPECT_NE(run("print f.adze --emit=ptx").out.find(".target sm_90"), std::string::npos);
+  EXPECT_NE(run("print f.adze --emit=ptx --target=sm_80").out.find(".target sm_80"), std::string::npos);
+  const Outcome unknown = run("print f.adze --emit=ptx --target=sm_999");
+  EXPECT_EQ(unknown.code, 3);
+  EXPECT_NE(unknown.err.find("_999"), std::string::npos) << unknown.err;
+
+  // SASS needs a disassembler: here one that shows the first bytes of the file it is given.
+  std::filesystem::create_directories(dir_ / "cuda/bin");
+  const std::string tool =
+      dir_.write("cuda/bin/nvdisasm", "#!/bin/sh\nhead -c 4 \"$2\" | tail -c 3\necho \" $1\"\n");
+  std::filesystem::permissions(tool, std::filesystem::perms::owner_all);
+  const std::string environment = "CUDA_HOME='" + (dir_ / "cuda") + "'";
+  const Outcome sass = run("print f.adze --emit=sass", "PATH='" + (dir_ / "cuda/bin") + ":'$PATH");
+  EXPECT_EQ(sass.out, "ELF --print-code\n") << sass.err;
+  if (std::system("command -v nvdisasm cuobjdump >/dev/null") != 0) {
+    EXPECT_EQ(run("print f.adze --emit=sass", environment).out, sass.out);
+  }
+  dir_.write("cuda/bin/nvdisasm", "#!/bin/sh\necho not today\nexit 5\n");
+  const Outcome failed = run("print f.adze --emit=sass", "PATH='" + (dir_ / "cuda/bin") + ":'$PATH");
+  EXPECT_EQ(failed.code, 3);
+  EXPECT_NE(failed.err.find(" failed:\nnot today\n"), std::string::npos) << failed.err;
+}
+
+TEST_F(Tool, SassNeedsADisassembler) {
+  for (const char* program : {"/usr/local/cuda/bin/nvdisasm", "/usr/local/cuda/bin/cuobjdump"}) {
+    if (std::filesystem::exists(program)) GTEST_SKIP() << program << " is there";
+  }
+  dir_.write("f.adze", kAffine);
+  const Outcome none = run("print f.adze --emit=sass", "PATH=/nowhere CUDA_HOME= CUDA_PATH=");
+  EXPECT_EQ(none.code, 3);
+  EXPECT_TRUE(none.err.starts_with("error: --emit=sass needs nvdisasm or cuobjdump of the CUDA toolkit: "))
+      << none.err;
 }
 
 TEST_F(Tool, UnknownPassesAndCpus) {
