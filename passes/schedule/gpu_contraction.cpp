@@ -1,9 +1,305 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "passes/schedule/cost.h"
 #include "passes/schedule/gpu_scheduler.h"
+#include "passes/schedule/tile.h"
+
+// Contractions: a block computes a tile of the results. Its threads bring a slice of both operands into
+// shared memory, wait for each other, and add the products of the slice to register tiles of their own.
 
 namespace adze::loop {
+namespace {
 
-std::optional<std::vector<Stmt>> GpuScheduler::contraction(const Band&) {
-  return std::nullopt;
+constexpr ContractionTile kTiles[] = {
+    {128, 128, 8, 8, 8}, {128, 64, 16, 8, 4}, {64, 128, 16, 4, 8}, {64, 64, 16, 4, 4}, {128, 32, 16, 8, 2},
+    {32, 128, 16, 2, 8}, {64, 32, 16, 4, 2},  {32, 64, 16, 2, 4},  {32, 32, 32, 2, 2}, {128, 16, 16, 8, 1},
+    {16, 128, 16, 1, 8}, {64, 16, 16, 4, 1},  {16, 64, 16, 1, 4},  {32, 16, 32, 2, 1}, {16, 32, 32, 1, 2},
+    {16, 16, 32, 1, 1},  {32, 8, 32, 1, 1},   {8, 32, 32, 1, 1},
+};
+
+/// Fewer results a side, or fewer steps, are not worth a tile: such contractions are done as rows.
+constexpr std::int64_t kLeastSide = 4, kLeastSteps = 8;
+
+constexpr std::int64_t kBankBytes = 4, kBanks = 32;
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
+/// How many elements to leave free behind each row of `size` elements of a shared tile, so that a warp that
+/// writes along the columns, `depth` rows of them, meets every bank once. (Reads run along the rows.)
+std::int64_t padding(std::int64_t size, std::int64_t depth, std::int64_t bytes) {
+  const std::int64_t banks = kBanks * kBankBytes / bytes;
+  for (std::int64_t pad = 0; pad < banks; ++pad) {
+    std::vector<bool> hit(static_cast<std::size_t>(banks), false);
+    bool conflict = false;
+    for (std::int64_t thread = 0; thread < banks; ++thread) {
+      const std::int64_t place = thread % depth * (size + pad) + thread / depth;
+      const auto bank = static_cast<std::size_t>(place % banks);
+      conflict = conflict || hit[bank];
+      hit[bank] = true;
+    }
+    if (!conflict) return pad;
+  }
+  return 0;
+}
+
+/// What one block costs, in cycles: multiply-adds and reads of shared memory for each step, staging, and
+/// waiting for memory once a slice.
+double block_cycles(const ContractionTile& tile, std::int64_t steps) {
+  const auto slices = static_cast<double>(ceil_div(steps, tile.bk));
+  const double step = 2.0 * static_cast<double>(tile.tm * tile.tn) +
+                      8.0 * static_cast<double>(tile.tm + tile.tn) +
+                      static_cast<double>(tile.bm + tile.bn) / 8.0;
+  return slices * (static_cast<double>(tile.bk) * step + 500);
+}
+
+}  // namespace
+
+std::optional<GpuScheduler::Contraction> GpuScheduler::match_contraction(const Band& band) {
+  // In a row: Lets, the sum's start, the loop, and what reads the sum.
+  std::vector<const Stmt*> row;
+  const auto collect = [&](auto&& self, const std::vector<Stmt>& body) -> void {
+    for (const Stmt& stmt : body) {
+      if (stmt.kind == StmtKind::kAlloc)
+        self(self, stmt.body);
+      else
+        row.push_back(&stmt);
+    }
+  };
+  collect(collect, band.body);
+  const auto is_for = [](const Stmt* stmt) { return stmt->kind == StmtKind::kFor; };
+  if (std::count_if(row.begin(), row.end(), is_for) != 1) return std::nullopt;
+  const auto loop = std::find_if(row.begin(), row.end(), is_for);
+  const Band inner = peel(**loop);
+  const auto sums = carried(kernel_, inner.body);
+  if (!sums || sums->size() != 1 || has_loop(inner.body)) return std::nullopt;
+
+  Contraction result;
+  result.k = inner.vars;
+  result.sum = sums->front().buffer;
+  std::unordered_map<std::uint32_t, ExprId> lets;
+  for (auto stmt = row.begin(); stmt != row.end(); ++stmt) {
+    if (is_for(*stmt)) continue;
+    if ((*stmt)->kind == StmtKind::kLet) {
+      if (stmt < loop) lets.emplace((*stmt)->var.index, exprs_.substitute((*stmt)->value, lets));
+    } else if ((*stmt)->kind != StmtKind::kStore) {
+      return std::nullopt;
+    } else if (stmt < loop && (*stmt)->buffer == result.sum && !result.start) {
+      result.start = (*stmt)->value;
+      continue;
+    } else if (stmt < loop || (*stmt)->buffer.index >= kernel_.argument_count) {
+      return std::nullopt;
+    }
+    result.epilogue.push_back(**stmt);
+  }
+  ExprId next;
+  for (const Stmt& stmt : inner.body) {
+    if (stmt.kind == StmtKind::kLet) {
+      lets.emplace(stmt.var.index, exprs_.substitute(stmt.value, lets));
+      continue;
+    }
+    if (next || stmt.buffer != result.sum) return std::nullopt;
+    next = stmt.value;
+    if (stmt.kind == StmtKind::kAccumulate) {
+      if (stmt.combine != Combine::kSum) return std::nullopt;
+      next = exprs_.apply(ScalarOp::add,
+                          {exprs_.load(stmt.buffer, exprs_.dtype(stmt.value), stmt.index), stmt.value});
+    }
+  }
+  if (!result.start || !next) return std::nullopt;
+
+  // sum = fma(a, b, sum) or sum + a * b.
+  const auto reads_sum = [&](ExprId id) {
+    const std::vector<BufferId>& buffers = reads_.buffers(id);
+    return std::find(buffers.begin(), buffers.end(), result.sum) != buffers.end();
+  };
+  const Expr sum = exprs_[exprs_.substitute(next, lets)];
+  result.fused = sum.op == ScalarOp::fma;
+  Expr product = sum;
+  if (!result.fused) product = exprs_[reads_sum(sum.args[0]) ? sum.args[1] : sum.args[0]];
+  if (!result.fused && (product.kind != ExprKind::kScalar || product.op != ScalarOp::mul))
+    return std::nullopt;
+  result.a = product.args[0];
+  result.b = product.args[1];
+  if (reads_sum(result.a) || reads_sum(result.b)) return std::nullopt;
+  for (const VarId var : band.vars) {
+    const bool in_a = reads_.on(result.a, var), in_b = reads_.on(result.b, var);
+    (in_a == in_b ? result.z : in_a ? result.m : result.n).push_back(var);
+  }
+  // Neighbouring threads store along n.
+  for (const Stmt& stmt : result.epilogue) {
+    if (stmt.kind != StmtKind::kStore || result.m.empty() ||
+        stride_along(exprs_, reads_, stmt.index, result.m.back()) != Stride::kUnit)
+      continue;
+    std::swap(result.m, result.n);
+    std::swap(result.a, result.b);
+    break;
+  }
+  if (size(result.m) < kLeastSide || size(result.n) < kLeastSide || size(result.k) < kLeastSteps)
+    return std::nullopt;
+  return result;
+}
+
+std::optional<std::vector<Stmt>> GpuScheduler::contraction(const Band& band) {
+  const auto matched = match_contraction(band);
+  if (!matched) return std::nullopt;
+  const Contraction& c = *matched;
+  const std::int64_t m_size = size(c.m), n_size = size(c.n), k_size = size(c.k), z_size = size(c.z);
+  const DType dtype = exprs_.dtype(c.a);
+  const auto bytes = static_cast<std::int64_t>(byte_size(dtype));
+
+  const auto blocks_of = [&](const ContractionTile& tile) {
+    return ceil_div(m_size, tile.bm) * ceil_div(n_size, tile.bn) * z_size;
+  };
+  /// Along which variable does an operand lie in memory: the steps, or its own side?
+  const auto runs_along_k = [&](ExprId operand) {
+    std::vector<ExprId> stack{operand};
+    bool along = false;
+    while (!stack.empty()) {
+      const ExprId id = stack.back();
+      stack.pop_back();
+      if (!id) continue;
+      const Expr& expr = exprs_[id];
+      if (expr.kind == ExprKind::kLoad)
+        along = along || stride_along(exprs_, reads_, expr.args[0], c.k.back()) == Stride::kUnit;
+      stack.insert(stack.end(), expr.args.begin(), expr.args.end());
+    }
+    return along;
+  };
+  const bool a_along_k = runs_along_k(c.a), b_along_k = runs_along_k(c.b);
+  const auto row_size = [&](std::int64_t side, std::int64_t bk, bool along_k) {
+    return side + (along_k ? padding(side, bk, bytes) : 0);
+  };
+
+  const ContractionTile* best = nullptr;
+  double least = 0;
+  for (const ContractionTile& tile : kTiles) {
+    const std::int64_t elements =
+        tile.bk * (row_size(tile.bm, tile.bk, a_along_k) + row_size(tile.bn, tile.bk, b_along_k));
+    if (tile.threads() != target_.block_threads || elements * bytes > target_.shared_bytes) continue;
+    const std::int64_t waves = ceil_div(blocks_of(tile), std::max(1, target_.multiprocessors));
+    const double cycles = static_cast<double>(waves) * block_cycles(tile, k_size);
+    if (best && cycles >= least) continue;
+    best = &tile;
+    least = cycles;
+  }
+  if (!best) return std::nullopt;
+  const ContractionTile tile = *best;
+  note(fmt::format("tile {}x{}x{}, thread {}x{}", tile.bm, tile.bn, tile.bk, tile.tm, tile.tn));
+
+  // Where the block's tile lies, and which of its results are this thread's: every (bm / tm)-th row and every
+  // (bn / tn)-th column, so that neighbouring threads read and store neighbouring columns.
+  const std::int64_t m_tiles = ceil_div(m_size, tile.bm), n_tiles = ceil_div(n_size, tile.bn);
+  blocks_ = blocks_of(tile);
+  const ExprId g = exprs_.var(block_), t = exprs_.var(thread_), zero = exprs_.index(0);
+  const ExprId n_begin = exprs_.mul(exprs_.rem(g, n_tiles), tile.bn);
+  const ExprId m_begin = exprs_.mul(exprs_.rem(exprs_.div(g, n_tiles), m_tiles), tile.bm);
+  const ExprId z = exprs_.div(g, n_tiles * m_tiles);
+  const std::int64_t columns = tile.bn / tile.tn, lines = tile.bm / tile.tm;
+  const VarId row = exprs_.new_var("m", tile.tm), column = exprs_.new_var("n", tile.tn);
+  std::vector<TileDim> dims;
+  if (tile.tm > 1) dims.push_back({row, zero, tile.tm, 0, tile.tm});
+  if (tile.tn > 1) dims.push_back({column, zero, tile.tn, 0, tile.tn});
+  const auto in_tile = [&](std::vector<Stmt> body) {
+    return dims.empty() ? body : loop::tile(kernel_, std::move(body), dims);
+  };
+  const ExprId line = tile.tm > 1 ? exprs_.var(row) : zero, stripe = tile.tn > 1 ? exprs_.var(column) : zero;
+  const ExprId m_in = exprs_.add(exprs_.div(t, columns), exprs_.mul(line, lines));
+  const ExprId n_in = exprs_.add(exprs_.rem(t, columns), exprs_.mul(stripe, columns));
+  const BufferId sums = kernel_.add_buffer("sums", {dtype, {tile.tm * tile.tn}, {}}, Scope::kRegister);
+  const ExprId place = exprs_.add(exprs_.mul(line, tile.tn), stripe);
+  const ExprId sum = exprs_.load(sums, dtype, place);
+  const std::int64_t slices = ceil_div(k_size, tile.bk);
+  const VarId slice = exprs_.new_var("k", slices);
+  const ExprId k_begin = slices == 1 ? zero : exprs_.mul(exprs_.var(slice), tile.bk);
+
+  // One slice of one operand into shared memory, [step][side].
+  struct Staged {
+    BufferId buffer;
+    std::int64_t row;
+    std::vector<Stmt> copy;
+  };
+  const auto stage = [&](const std::string& name, ExprId operand, const std::vector<VarId>& vars,
+                         ExprId begin, std::int64_t side, std::int64_t side_size, bool along_k) {
+    Staged result{{}, row_size(side, tile.bk, along_k), {}};
+    result.buffer = shared(name, dtype, tile.bk * result.row);
+    const std::int64_t copies = side * tile.bk / target_.block_threads;
+    const VarId copy = exprs_.new_var("c", copies);
+    const ExprId number =
+        copies == 1 ? t : exprs_.add(exprs_.mul(exprs_.var(copy), target_.block_threads), t);
+    const ExprId step = along_k ? exprs_.rem(number, tile.bk) : exprs_.div(number, side);
+    const ExprId place_in = along_k ? exprs_.div(number, tile.bk) : exprs_.rem(number, side);
+    const ExprId at = exprs_.add(begin, place_in), k = exprs_.add(k_begin, step);
+    std::unordered_map<std::uint32_t, ExprId> values;
+    flatten(vars, at, values);
+    flatten(c.k, k, values);
+    flatten(c.z, z, values);
+    ExprId value = exprs_.substitute(operand, values);
+    const ExprId exists = exprs_.both(side_size % side ? less(at, side_size) : ExprId{},
+                                      k_size % tile.bk ? less(k, k_size) : ExprId{});
+    if (exists)
+      value = exprs_.apply(ScalarOp::select, {exists, guarded(value, exists), exprs_.bits(dtype, 0)});
+    std::vector<ExprId> roots{value};
+    std::vector<Stmt> body = bind_shared(exprs_, roots);
+    body.push_back(
+        Stmt::make_store(result.buffer, exprs_.add(exprs_.mul(step, result.row), place_in), roots[0]));
+    if (copies == 1)
+      result.copy = std::move(body);
+    else
+      result.copy.push_back(Stmt::make_for(copy, copies, LoopKind::kUnroll, std::move(body)));
+    return result;
+  };
+  Staged a = stage("lhs", c.a, c.m, m_begin, tile.bm, m_size, a_along_k);
+  Staged b = stage("rhs", c.b, c.n, n_begin, tile.bn, n_size, b_along_k);
+
+  const VarId step = exprs_.new_var("kk", tile.bk);
+  const auto staged = [&](const Staged& of, ExprId in) {
+    return exprs_.load(of.buffer, dtype, exprs_.add(exprs_.mul(exprs_.var(step), of.row), in));
+  };
+  const ExprId lhs = staged(a, m_in), rhs = staged(b, n_in);
+  const ExprId next = c.fused ? exprs_.apply(ScalarOp::fma, {lhs, rhs, sum})
+                              : exprs_.apply(ScalarOp::add, {sum, exprs_.apply(ScalarOp::mul, {lhs, rhs})});
+  std::vector<Stmt> work = std::move(a.copy);
+  append(work, std::move(b.copy));
+  work.push_back(Stmt::make_barrier());
+  append(work, in_tile(loop_of(step, tile.bk, {Stmt::make_store(sums, place, next)})));
+  if (slices > 1) work.push_back(Stmt::make_barrier());
+
+  // The epilogue, for each result of the thread.
+  std::unordered_map<std::uint32_t, ExprId> values;
+  const ExprId m = exprs_.add(m_begin, m_in), n = exprs_.add(n_begin, n_in);
+  flatten(c.m, m, values);
+  flatten(c.n, n, values);
+  flatten(c.z, z, values);
+  std::vector<Stmt> epilogue = c.epilogue;
+  substitute(exprs_, epilogue, values);
+  Rewriter read_sums(exprs_, [&](ExprId id) {
+    const Expr& expr = exprs_[id];
+    return expr.kind == ExprKind::kLoad && expr.buffer == c.sum ? sum : ExprId{};
+  });
+  rewrite_exprs(epilogue, [&](ExprId id) { return read_sums(id); });
+  const ExprId exists = exprs_.both(m_size % tile.bm ? less(m, m_size) : ExprId{},
+                                    n_size % tile.bn ? less(n, n_size) : ExprId{});
+  if (!exists) {
+    epilogue = in_tile(std::move(epilogue));
+  } else {
+    epilogue = when(exists, std::move(epilogue));
+    for (auto dim = dims.rbegin(); dim != dims.rend(); ++dim) {
+      std::vector<Stmt> wrapped;
+      wrapped.push_back(Stmt::make_for(dim->var, dim->count, LoopKind::kUnroll, std::move(epilogue)));
+      epilogue = std::move(wrapped);
+    }
+  }
+
+  std::vector<Stmt> body = in_tile({Stmt::make_store(sums, place, c.start)});
+  append(body, loop_of(slice, slices, std::move(work)));
+  append(body, std::move(epilogue));
+  std::vector<Stmt> result;
+  result.push_back(Stmt::make_alloc(sums, std::move(body)));
+  return result;
 }
 
 }  // namespace adze::loop

@@ -155,6 +155,63 @@ func @loss(%x: f32[{0},{1}], %labels: i32[{0}]) -> (f32[], f32[{0},{1}], f32[{0}
   }
 }
 
+/// Rows x columns x steps; which operand is transposed.
+TEST(ScheduleGpu, ContractionsOfAnySize) {
+  const int sizes[][3] = {{1, 1, 1},     {2, 3, 4},     {4, 4, 8},    {5, 10, 7},
+                          {64, 10, 33},  {7, 170, 9},   {29, 33, 4},  {64, 64, 16},
+                          {65, 130, 17}, {1, 128, 300}, {200, 1, 40}, {33, 5, 100}};
+  for (const auto& [m, n, k] : sizes) {
+    for (const char* form : {"nn", "nt", "tn", "tt"}) {
+      const bool lt = form[0] == 't', rt = form[1] == 't';
+      SCOPED_TRACE(fmt::format("{}x{}x{} {}", m, n, k, form));
+      check_gpu(fmt::format(R"(
+func @f(%x: f32[{3},{4}], %w: f32[{5},{6}], %b: f32[{1}], %y: f32[{0},{1}]) -> (f32[{0},{1}], f32[{0},{1}]) {{
+  %0 = dot_general %x, %w {{contract = [{7}] x [{8}]}} : f32[{0},{1}]
+  %1 = broadcast_in_dim %b {{dims = [1], shape = [{0},{1}]}} : f32[{0},{1}]
+  %2 = add %0, %1 : f32[{0},{1}]
+  %3 = tanh %2 : f32[{0},{1}]
+  %4 = sub %y, %0 : f32[{0},{1}]
+  return %3, %4
+}}
+)",
+                            m, n, k, lt ? k : m, lt ? m : k, rt ? n : k, rt ? k : n, lt ? 0 : 1, rt ? 1 : 0),
+                kReordered, {false, false, false, true});
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST(ScheduleGpu, BatchesAndPrologues) {
+  check_gpu(R"(
+func @f(%x: f32[3,9,12], %g: f32[3,9,12], %w: f32[3,12,20]) -> f32[3,9,20] {
+  %zero = constant {value = f32[] 0} : f32[]
+  %0 = broadcast_in_dim %zero {dims = [], shape = [3,9,12]} : f32[3,9,12]
+  %1 = gt %x, %0 : bool[3,9,12]
+  %2 = select %1, %g, %0 : f32[3,9,12]
+  %3 = dot_general %2, %w {batch = [0] x [0], contract = [2] x [1]} : f32[3,9,20]
+  return %3
+}
+)",
+            kReordered);
+  check_gpu(R"(
+func @f(%x: f64[6,5,12], %w: f64[12,2,20], %v: f64[6,12,20]) -> (f64[6,5,2,20], f64[5,20]) {
+  %0 = dot_general %x, %w {contract = [2] x [0]} : f64[6,5,2,20]
+  %1 = dot_general %x, %v {contract = [0,2] x [0,1]} : f64[5,20]
+  return %0, %1
+}
+)",
+            kReordered);
+  for (const std::string dtype : {"i32", "i64"}) {
+    check_gpu(fmt::format(R"(
+func @f(%x: {0}[6,12], %w: {0}[12,20]) -> {0}[6,20] {{
+  %0 = dot_general %x, %w {{contract = [1] x [0]}} : {0}[6,20]
+  return %0
+}}
+)",
+                          dtype));
+  }
+}
+
 TEST(ScheduleGpu, NothingToDo) {
   check_gpu(R"(
 func @f(%x: f32[3,0], %y: f32[0]) -> (f32[3,0], f32[3], f32[], f32[0]) {
