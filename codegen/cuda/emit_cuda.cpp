@@ -75,6 +75,8 @@ class ProgramPrinter {
     return text + ");\n";
   }
 
+  std::string entry_prefix() const { return "adze_" + cuda::identifier(program_.name); }
+
   void print_entry(const std::string& name, std::size_t pointers, bool cooperative, const std::string& body) {
     source_.entries.push_back({name, pointers, cooperative});
     source_.text += fmt::format("\nADZE_ENTRY({}) {}(const AdzePointers<{}> pointers) {{\n{}}}\n",
@@ -89,7 +91,8 @@ class ProgramPrinter {
       const auto at = std::find(buffers.begin(), buffers.end(), base);
       const std::string text = fmt::format("pointers.at[{}]", at - buffers.begin());
       if (at == buffers.end()) buffers.push_back(base);
-      return in_arena ? fmt::format("static_cast<char*>({}) + {}", text, ref.position) : text;
+      return in_arena && ref.position > 0 ? fmt::format("static_cast<char*>({}) + {}", text, ref.position)
+                                          : text;
     };
     std::string body;
     std::size_t phase = program_.calls[0].phase;
@@ -105,8 +108,7 @@ class ProgramPrinter {
     for (const std::string& line : lines) {
       body += line.empty() ? fmt::format("  adze_grid_barrier(pointers.at[{}]);\n", buffers.size()) : line;
     }
-    const std::string name = "adze_" + cuda::identifier(program_.name);
-    print_entry(name, buffers.size(), true, body);
+    print_entry(entry_prefix(), buffers.size(), true, body);
     source_.calls.push_back({0, std::move(buffers), program_.launch->blocks, 0});
   }
 
@@ -121,7 +123,8 @@ class ProgramPrinter {
         for (std::size_t i = 0; i < kernel.argument_count; ++i) {
           arguments.push_back(fmt::format("pointers.at[{}]", i));
         }
-        print_entry("adze_" + function, kernel.argument_count, false, call(kernel_call.kernel, arguments));
+        print_entry(entry_prefix() + "_" + function, kernel.argument_count, false,
+                    call(kernel_call.kernel, arguments));
       }
       source_.calls.push_back({at->second, kernel_call.arguments,
                                std::clamp<std::int64_t>(loop::grid_extent(kernel), 1, INT32_MAX),

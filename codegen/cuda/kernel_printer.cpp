@@ -24,6 +24,11 @@ using loop::Stmt;
 using loop::StmtKind;
 using loop::VarId;
 
+std::string if_text(const std::string& condition) {
+  const bool enclosed = condition.starts_with('(') && condition.find(')') == condition.size() - 1;
+  return enclosed ? fmt::format("if {} {{", condition) : fmt::format("if ({}) {{", condition);
+}
+
 class KernelPrinter {
  public:
   explicit KernelPrinter(const loop::Kernel& kernel)
@@ -60,7 +65,7 @@ class KernelPrinter {
         return lines_.add("__syncthreads();");
       case StmtKind::kIf:
         begin({stmt.value});
-        lines_.open(fmt::format("if ({}) {{", print_.value(stmt.value)));
+        lines_.open(if_text(print_.value(stmt.value)));
         statements(stmt.body);
         return lines_.close();
     }
@@ -191,7 +196,7 @@ class KernelPrinter {
   void assign_lane(BufferId buffer, std::size_t lane, const std::string& offset, const std::string& value) {
     const ExprId active = lanes_.is_active(lane);
     if (!active) return assign(buffer, offset, value);
-    lines_.open(fmt::format("if ({}) {{", print_.value(active)));
+    lines_.open(if_text(print_.value(active)));
     assign(buffer, offset, value);
     lines_.close();
   }
