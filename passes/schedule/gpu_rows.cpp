@@ -32,9 +32,14 @@ Team GpuScheduler::team(std::int64_t lanes, std::int64_t warps) {
 }
 
 Team GpuScheduler::choose_team(const Band& band, std::int64_t count, std::int64_t blocks) {
-  // Which way do the accesses of the inner loops run: along the loop, or along the rows?
+  // How do the accesses of the inner loops move: along the loop, along the rows?
+  struct Access {
+    Stride along_loop, along_rows;
+    double weight;
+  };
+  std::vector<Access> accesses;
   std::int64_t steps = 1;
-  double along_loop = 0, along_rows = 0, folds = 0;
+  double folds = 0;
   const auto visit = [&](auto&& self, const std::vector<Stmt>& body) -> void {
     for (const Stmt& stmt : body) {
       if (stmt.kind == StmtKind::kAlloc) self(self, stmt.body);
@@ -43,11 +48,11 @@ Team GpuScheduler::choose_team(const Band& band, std::int64_t count, std::int64_
       const std::int64_t extent = size(inner.vars);
       steps = std::max(steps, extent);
       if (const auto carries = carried(kernel_, inner.body)) folds += static_cast<double>(carries->size());
+      const auto along = [&](ExprId id, const std::vector<VarId>& vars) {
+        return vars.empty() ? Stride::kNone : stride_along(exprs_, reads_, id, vars.back());
+      };
       const auto address = [&](ExprId id) {
-        const auto weight = static_cast<double>(extent);
-        if (stride_along(exprs_, reads_, id, inner.vars.back()) == Stride::kUnit) along_loop += weight;
-        if (!band.vars.empty() && stride_along(exprs_, reads_, id, band.vars.back()) == Stride::kUnit)
-          along_rows += weight;
+        accesses.push_back({along(id, inner.vars), along(id, band.vars), static_cast<double>(extent)});
       };
       std::unordered_set<std::uint32_t> seen;
       for_each_stmt(inner.body, [&](const Stmt& leaf) {
@@ -67,22 +72,32 @@ Team GpuScheduler::choose_team(const Band& band, std::int64_t count, std::int64_
   };
   visit(visit, band.body);
 
-  // The fewest steps one thread takes: loads of its share, each slower the more it is scattered over memory
-  // (a warp reads 32 / lanes places), and what the folds of a team cost.
+  // Sectors of memory (32 bytes) that one access of a warp touches: `lanes` steps of 32 / lanes rows.
+  const auto sectors = [&](std::int64_t lanes) {
+    const auto spread_over = [](Stride stride, std::int64_t threads) {
+      const auto n = static_cast<double>(threads);
+      return stride == Stride::kNone ? 1.0 : stride == Stride::kUnit ? std::max(1.0, n / 8) : n;
+    };
+    double sum = 0, weight = 0;
+    for (const Access& access : accesses) {
+      weight += access.weight;
+      sum += access.weight * spread_over(access.along_loop, lanes) *
+             spread_over(access.along_rows, kWarpThreads / lanes);
+    }
+    return weight > 0 ? sum / weight : 1.0;
+  };
+  // The time of one thread: its share of the loops, each step slower the more memory a warp touches, and what
+  // the folds of its team cost.
   const std::int64_t all = target_.block_threads / kWarpThreads, threads = blocks * target_.block_threads;
   const auto cost = [&](std::int64_t lanes, std::int64_t warps) {
     const double rounds = static_cast<double>(ceil_div(count * lanes * warps, threads));
-    const double scattered =
-        along_rows > along_loop ? static_cast<double>(lanes) : static_cast<double>(kWarpThreads / lanes);
     const double shuffles = 3 * std::log2(static_cast<double>(lanes)), join = warps > 1 ? 30 : 0;
-    return rounds * (static_cast<double>(ceil_div(steps, lanes * warps)) * (4 + scattered) +
+    return rounds * (static_cast<double>(ceil_div(steps, lanes * warps)) * (4 + sectors(lanes)) +
                      folds * (shuffles + join) + 10);
   };
-  // Rows next to each other fill whole sectors of memory, if there are enough of them in a warp.
-  const std::int64_t most_lanes = along_rows > along_loop ? 4 : kWarpThreads;
   std::int64_t best_lanes = 1, best_warps = 1;
   for (const std::int64_t warps : {std::int64_t{1}, all}) {
-    for (std::int64_t lanes = 1; lanes <= most_lanes; lanes *= 2) {
+    for (std::int64_t lanes = 1; lanes <= kWarpThreads && lanes < 2 * steps; lanes *= 2) {
       if (cost(lanes, warps) >= cost(best_lanes, best_warps)) continue;
       best_lanes = lanes;
       best_warps = warps;
