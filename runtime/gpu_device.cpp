@@ -9,12 +9,4 @@ GpuDevice& gpu_device(Device device) {
   return device.kind == DeviceKind::kCuda ? cuda_device(device.ordinal) : cuda_host_device();
 }
 
-// Until the driver layer is there.
-GpuDevice& cuda_device(int) {
-  throw RuntimeError("cuda: this build has no CUDA back end");
-}
-int cuda_device_count() {
-  throw RuntimeError("cuda: this build has no CUDA back end");
-}
-
 }  // namespace adze

@@ -51,6 +51,8 @@ class GpuDevice {
 /// GPU `ordinal`, opened at the first use and kept. RuntimeError: built without CUDA headers, no driver,
 /// driver too old, no such device.
 GpuDevice& cuda_device(int ordinal);
+/// The same, opened anew and closed at the end: nothing of it may live longer.
+std::unique_ptr<GpuDevice> open_cuda_device(int ordinal);
 /// How many GPUs the driver shows, at least one. RuntimeError: as above.
 int cuda_device_count();
 /// The host executing generated CUDA source (kernels are compiled by the C++ compiler that ADZE_CXX names,

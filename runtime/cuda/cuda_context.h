@@ -1,0 +1,54 @@
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <string_view>
+
+#include "passes/target.h"
+#include "runtime/cuda/cuda_driver.h"
+
+namespace adze {
+
+/// The primary context of one GPU, and what its errors mean. Thread-safe.
+class CudaContext {
+ public:
+  /// RuntimeError: no such device, or what the driver says.
+  CudaContext(const CudaDriver& driver, int ordinal);
+  ~CudaContext();
+  CudaContext(const CudaContext&) = delete;
+  CudaContext& operator=(const CudaContext&) = delete;
+
+  const CudaDriver& driver;
+  const std::string& name() const { return name_; }
+  const Target& target() const { return target_; }
+  bool cooperative() const { return cooperative_; }
+
+  /// Throws RuntimeError where the result is not CUDA_SUCCESS: device, call, CUDA's name of the error, and
+  /// what can be done. After an error that CUDA does not recover from, every later one names that first one.
+  void check(CUresult result, std::string_view call, const std::string& doing = {}) const;
+
+  /// The context is this thread's to the end of the scope, whatever it had before.
+  class Current {
+   public:
+    explicit Current(const CudaContext& context);
+    ~Current();
+    Current(const Current&) = delete;
+    Current& operator=(const Current&) = delete;
+    /// May fail only on a device that is lost; then calls fail too.
+   private:
+    const CudaContext& context_;
+    bool pushed_;
+  };
+
+ private:
+  int attribute(CUdevice_attribute which, const char* what) const;
+
+  std::string name_;
+  CUdevice device_ = 0;
+  CUcontext context_ = nullptr;
+  Target target_;
+  bool cooperative_ = false;
+  mutable std::atomic<const std::string*> lost_ = nullptr;  ///< the error that took the device away
+};
+
+}  // namespace adze

@@ -1,0 +1,13 @@
+# tests/cuda runs the CUDA back end with a driver and an NVRTC that are made of host memory: tests/fake_cuda.
+if(NOT ADZE_HAS_CUDA)
+  return()
+endif()
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/fake_cuda/*.cpp)
+add_library(fake_cuda MODULE ${sources})
+target_link_libraries(fake_cuda PRIVATE adze::adze adze_options fmt::fmt-header-only Threads::Threads)
+target_link_options(fake_cuda PRIVATE -Wl,-Bsymbolic -Wl,--exclude-libs,ALL)
+adze_use_cuda_headers(fake_cuda)
+adze_test_level(cuda)
+add_dependencies(test_cuda fake_cuda)
+adze_use_cuda_headers(test_cuda)
+target_compile_definitions(test_cuda PRIVATE FAKE_CUDA="$<TARGET_FILE:fake_cuda>")
