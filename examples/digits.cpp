@@ -90,6 +90,13 @@ Dataset load_idx_directory(const std::string& directory) {
   return {part(0, cut), part(cut, count)};
 }
 
+/// The first `count` rows; all where that is 0 or more than there are.
+Split first_rows(const Split& split, std::int64_t count) {
+  if (count == 0 || count >= split.labels.shape()[0]) return split;
+  const std::vector<std::int64_t> rows = row_range(0, count);
+  return {data::take_rows(split.images, rows), data::take_rows(split.labels, rows)};
+}
+
 double microseconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
 }
@@ -120,10 +127,16 @@ struct Options {
   std::int64_t hidden = 128, batch_size = 64, epochs = 60;
   float learning_rate = 0.2f, momentum = 0.9f;
   std::uint64_t seed = 0;
+  std::string device = "cpu";
+  std::int64_t train_rows = 0, test_rows = 0;  ///< 0: all
+  int eager_steps = 60;
 };
 
 void train(const Options& options) {
-  const Dataset digits = options.data.empty() ? load_bundled_digits() : load_idx_directory(options.data);
+  Dataset digits = options.data.empty() ? load_bundled_digits() : load_idx_directory(options.data);
+  digits.train = first_rows(digits.train, options.train_rows);
+  digits.test = first_rows(digits.test, options.test_rows);
+  const Device device = parse_device(options.device);
   const std::int64_t pixels = digits.train.images.shape()[1];
   std::printf("%lld training and %lld test images of %lld pixels\n",
               static_cast<long long>(digits.train.images.shape()[0]),
@@ -141,10 +154,10 @@ void train(const Options& options) {
     auto [m2, s2] = optimizer.apply(m, g, s);
     return std::tuple(l, m2, s2);
   };
-  auto step = compile(step_by_ops, {.name = "training_step"});
-  auto correct = compile([](const Mlp& m, const Array& x, const Array& y) {
-    return mean(astype(argmax(m(x), 1) == y, DType::kF32));
-  });
+  auto step = compile(step_by_ops, {.name = "training_step", .device = device});
+  auto correct = compile([](const Mlp& m, const Array& x,
+                            const Array& y) { return mean(astype(argmax(m(x), 1) == y, DType::kF32)); },
+                         {.name = "accuracy", .device = device});
 
   std::vector<double> compiled_us;
   const auto begin = std::chrono::steady_clock::now();
@@ -158,11 +171,11 @@ void train(const Options& options) {
       Array l;
       const auto start = std::chrono::steady_clock::now();
       std::tie(l, model, state) = step(std::move(model), std::move(state), x, y);
+      loss_sum += l.item<double>();  // waits for a GPU
       compiled_us.push_back(microseconds_since(start));
-      loss_sum += l.item<double>();
       show_progress(epoch, options.epochs, ++done, batches.size());
     }
-    std::printf("epoch %2lld  loss %.4f  test accuracy %.4f\n", static_cast<long long>(epoch),
+    std::printf("epoch %2lld  loss %.6f  test accuracy %.4f\n", static_cast<long long>(epoch),
                 loss_sum / static_cast<double>(done),
                 correct(model, digits.test.images, digits.test.labels).item<double>());
   }
@@ -173,14 +186,15 @@ void train(const Options& options) {
   std::printf("weights written to %s\n", options.output.c_str());
 
   // The same step, op by op.
+  const DeviceScope scope(device);
   const auto [x, y] =
       data::batches(digits.train.images, digits.train.labels, {.batch_size = options.batch_size}).at(0);
   std::vector<double> eager_us;
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < options.eager_steps; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    const auto result = step_by_ops(model, state, x, y);
+    std::get<0>(step_by_ops(model, state, x, y)).item<double>();
     const double took = microseconds_since(start);
-    if (i >= 10) eager_us.push_back(took);  // the first calls compile the ops
+    if (i >= options.eager_steps / 6) eager_us.push_back(took);  // the first calls compile the ops
   }
   const CompileReport stats =
       step.report(std::move(model), std::move(state), x, y);  // what ran: model and state donated
@@ -220,6 +234,18 @@ int main(int argc, char** argv) {
   app.add_option("--momentum", options.momentum, "share of the last step that is kept")
       ->capture_default_str();
   app.add_option("--seed", options.seed, "initial weights and order of images")->capture_default_str();
+  app.add_option("--device", options.device,
+                 "cpu, cuda or cuda:N (a GPU), cuda-host (the GPU's source on the host: slow) or interpreter")
+      ->capture_default_str();
+  app.add_option("--train-rows", options.train_rows, "train on so many images only; 0: on all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--test-rows", options.test_rows, "test on so many images only; 0: on all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--eager-steps", options.eager_steps, "how often the step also runs op by op, to compare")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   try {
     train(options);

@@ -4,6 +4,15 @@ if(TARGET digits)
   add_test(NAME digits COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:digits> -DSCRATCH=${PROJECT_BINARY_DIR}/e2e
                                -P ${CMAKE_CURRENT_SOURCE_DIR}/e2e/digits.cmake)
   set_tests_properties(digits PROPERTIES LABELS e2e)
+  # The source made for a GPU, executed by the host; and on a GPU, where the environment names one.
+  add_test(NAME digits_on_cuda_host
+           COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:digits> -DSCRATCH=${PROJECT_BINARY_DIR}/e2e_cuda_host
+                   -DDEVICE=cuda-host -P ${CMAKE_CURRENT_SOURCE_DIR}/e2e/digits_on.cmake)
+  add_test(NAME digits_on_test_device
+           COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:digits> -DSCRATCH=${PROJECT_BINARY_DIR}/e2e_device
+                   -P ${CMAKE_CURRENT_SOURCE_DIR}/e2e/digits_on.cmake)
+  set_tests_properties(digits_on_cuda_host digits_on_test_device
+                       PROPERTIES LABELS e2e SKIP_REGULAR_EXPRESSION "skipped: ")
 endif()
 if(TARGET workloads)
   add_test(NAME workloads COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:workloads>
