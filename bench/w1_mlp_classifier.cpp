@@ -16,16 +16,19 @@ Array loss(const Mlp& model, const Array& x, const Array& labels) {
 
 template <class Optimizer>
 Workload workload(std::string id, std::int64_t batch, Optimizer optimizer, const char* name) {
-  return {std::move(id), "MLP 784-128-10, batch " + std::to_string(batch) + ", " + name, [=](double seconds) {
+  return {std::move(id), "MLP 784-128-10, batch " + std::to_string(batch) + ", " + name,
+          [=](const Setting& setting) {
             auto [k1, k2, kx, ky] = random::split<4>(random::key(1));
             Mlp model{nn::linear(k1, 784, 128), nn::linear(k2, 128, 10)};
             auto state = optimizer.init(model);
-            auto step = compile([=](Mlp m, auto s, Array x, Array y) {
-              auto [l, g] = value_and_grad(loss)(m, x, y);
-              auto [m2, s2] = optimizer.apply(m, g, s);
-              return std::tuple(l, m2, s2);
-            });
-            return train(seconds, step, model, state, random::uniform(kx, {batch, 784}),
+            auto step = compile(
+                [=](Mlp m, auto s, Array x, Array y) {
+                  auto [l, g] = value_and_grad(loss)(m, x, y);
+                  auto [m2, s2] = optimizer.apply(m, g, s);
+                  return std::tuple(l, m2, s2);
+                },
+                {.device = setting.device});
+            return train(setting, step, model, state, random::uniform(kx, {batch, 784}),
                          random::randint(ky, {batch}, 0, 10));
           }};
 }

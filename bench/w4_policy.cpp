@@ -13,25 +13,24 @@ struct Policy {
 
 Workload workload(std::string id, std::int64_t batch) {
   return {std::move(id), "policy 17-64-64-6, tanh, forward, batch " + std::to_string(batch),
-          [=](double seconds) {
+          [=](const Setting& setting) {
             auto [k1, k2, k3, kx] = random::split<4>(random::key(4));
             const Policy policy{nn::linear(k1, 17, 64), nn::linear(k2, 64, 64), nn::linear(k3, 64, 6)};
             const Array x = random::normal(kx, {batch, 17});
-            auto forward = compile([](const Policy& p, const Array& observation) { return p(observation); });
+            auto forward = compile([](const Policy& p, const Array& observation) { return p(observation); },
+                                   {.device = setting.device});
             Report report;
             report.losses = {sum(forward(policy, x)).item<double>()};
-            // One call takes about as long as reading the clock: time a hundred together.
-            const auto time_hundred = [&](const auto& call) {
-              report.step_us = time_calls(seconds, [&] {
-                for (int i = 0; i < 100; ++i) call();
-              });
-              for (double& us : report.step_us) us /= 100;
-            };
-            if (native_code_problem().empty()) {
-              auto bound = forward.bind(policy, x);
-              time_hundred([&] { bound(); });
+            Setting timing = setting;
+            if (setting.device == cpu() && native_code_problem().empty()) {
+              auto call = forward.bind(policy, x);
+              timing.group = 100;  // one call takes about as long as reading the clock
+              report.step_us = time_calls(
+                  timing, [&] { call(); }, [] {});
             } else {
-              time_hundred([&] { forward(policy, x); });
+              Array action = forward(policy, x);
+              report.step_us = time_calls(
+                  timing, [&] { action = forward(policy, x); }, [&] { action.data<float>(); });
             }
             report.compilation = forward.report(policy, x);
             return report;

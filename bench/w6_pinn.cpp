@@ -32,17 +32,19 @@ Array loss(const Solution& u, const Array& points) {
 
 Workload workload(std::int64_t batch) {
   return {"W6-B" + std::to_string(batch),
-          "PINN 2-32-32-32-1, tanh, batch " + std::to_string(batch) + ", Adam", [=](double seconds) {
+          "PINN 2-32-32-32-1, tanh, batch " + std::to_string(batch) + ", Adam", [=](const Setting& setting) {
             auto [k1, k2, k3, k4, kx] = random::split<5>(random::key(6));
             Solution u{nn::linear(k1, 2, 32), nn::linear(k2, 32, 32), nn::linear(k3, 32, 32),
                        nn::linear(k4, 32, 1)};
             const auto adam = optim::adam({.learning_rate = 1e-3f});
-            auto step = compile([=](Solution m, auto s, Array points) {
-              auto [l, g] = value_and_grad(loss)(m, points);
-              auto [m2, s2] = adam.apply(m, g, s);
-              return std::tuple(l, m2, s2);
-            });
-            return train(seconds, step, u, adam.init(u), random::uniform(kx, {batch, 2}));
+            auto step = compile(
+                [=](Solution m, auto s, Array points) {
+                  auto [l, g] = value_and_grad(loss)(m, points);
+                  auto [m2, s2] = adam.apply(m, g, s);
+                  return std::tuple(l, m2, s2);
+                },
+                {.device = setting.device});
+            return train(setting, step, u, adam.init(u), random::uniform(kx, {batch, 2}));
           }};
 }
 

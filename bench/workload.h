@@ -2,8 +2,6 @@
 
 #include <adze/adze.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -11,18 +9,29 @@
 
 namespace adze::bench {
 
+/// How a workload is run.
+struct Setting {
+  Device device = cpu();
+  double seconds = 1;  ///< how long to keep timing
+  int warm_up = 10;    ///< steps that are not timed
+  int least = 20;      ///< times taken at least
+  int group = 1;       ///< steps given to the device before waiting for it; the time is divided by this
+};
+/// What is usual for the device: a GPU is given many steps at once, and what only stands in for one is slow.
+Setting usual_setting(Device device, double seconds);
+
 /// What one row of the table reports.
 struct Report {
   std::vector<double> losses;   ///< of the first 10 steps from the fixed seed; or, forward only, output sums
-  std::vector<double> step_us;  ///< one an untimed-warm-up step
+  std::vector<double> step_us;  ///< one an untimed-warm-up step, or group of them
   CompileReport compilation;
 };
 
-/// One row: an id such as "W1-B64" and the program behind it. `seconds`: how long to keep timing.
+/// One row: an id such as "W1-B64" and the program behind it.
 struct Workload {
   std::string id;
   std::string description;
-  std::function<Report(double seconds)> run;
+  std::function<Report(const Setting& setting)> run;
 };
 
 std::vector<Workload> w1_mlp_classifier();
@@ -30,25 +39,15 @@ std::vector<Workload> w2_mlp_regression();
 std::vector<Workload> w4_policy();
 std::vector<Workload> w6_pinn();
 
-/// Calls `step` for `seconds` (at least 20, at most a million times) and returns the time of each call in us.
-inline std::vector<double> time_calls(double seconds, const std::function<void()>& step) {
-  using Clock = std::chrono::steady_clock;
-  std::vector<double> times;
-  const auto begin = Clock::now();
-  for (int i = 0; i < 10; ++i) step();
-  while (times.size() < 20 || (std::chrono::duration<double>(Clock::now() - begin).count() < seconds &&
-                               times.size() < 1'000'000)) {
-    const auto start = Clock::now();
-    step();
-    times.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
-  }
-  return times;
-}
+/// Calls `step` `group` times, then `wait`, again and again for `seconds`; the time of a call in us, each
+/// time.
+std::vector<double> time_calls(const Setting& setting, const std::function<void()>& step,
+                               const std::function<void()>& wait);
 
 /// Runs 10 training steps for their losses, then times more. `step(model, state, data...)` returns (loss,
 /// model, state).
 template <class Step, class Model, class State, class... Data>
-Report train(double seconds, Step& step, Model model, State state, const Data&... data) {
+Report train(const Setting& setting, Step& step, Model model, State state, const Data&... data) {
   Report report;
   Array loss;
   const auto once = [&] { std::tie(loss, model, state) = step(std::move(model), std::move(state), data...); };
@@ -56,7 +55,7 @@ Report train(double seconds, Step& step, Model model, State state, const Data&..
     once();
     report.losses.push_back(loss.item<double>());
   }
-  report.step_us = time_calls(seconds, once);
+  report.step_us = time_calls(setting, once, [&] { loss.item<double>(); });
   report.compilation = step.report(std::move(model), std::move(state), data...);  // the donating one
   return report;
 }

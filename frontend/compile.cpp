@@ -184,6 +184,9 @@ CompileReport report(const Specialisation& specialisation) {
   }
   const Lowered& lowered = executable.lowered();
   result.kernels = lowered.groups.size();
+  if (const auto& launch = lowered.program.launch) {
+    result.launches = launch->mode == loop::Launch::Mode::kPersistent ? 1 : lowered.program.calls.size();
+  }
   result.arena_bytes = executable.arena_bytes();
   result.lower_bound_bytes = lowered.plan.lower_bound_bytes;
   result.graph = print(lowered.graph);

@@ -34,6 +34,7 @@ struct CompileReport {
   double compile_ms = 0;  ///< all of it, tracing and differentiation not included
   std::vector<std::pair<std::string, double>> passes;  ///< name, ms, in order
   std::size_t kernels = 0;
+  std::size_t launches = 0;            ///< of a GPU, each call
   std::int64_t arena_bytes = 0;        ///< memory of all intermediate values
   std::int64_t lower_bound_bytes = 0;  ///< the largest sum of intermediate bytes alive at once
   std::string graph;                   ///< the optimised graph, as .adze text

@@ -26,3 +26,22 @@ execute_process(COMMAND ${PROGRAM} W77 RESULT_VARIABLE code ERROR_VARIABLE error
 if(NOT code EQUAL 2 OR NOT errors MATCHES "no workload is called 'W77'; there are W1-B64")
   message(FATAL_ERROR "exit code ${code}: ${errors}")
 endif()
+
+# On devices: cuda-host, and what ADZE_TEST_DEVICE names. The losses are the CPU's, or the exit code says that they are not.
+foreach(device cuda-host $ENV{ADZE_TEST_DEVICE})
+  execute_process(COMMAND ${PROGRAM} --device ${device} --seconds 0.001 --markdown W1-B1 W2-B64 W4-B1
+                  RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE errors)
+  message("${output}")
+  if(code)
+    message(FATAL_ERROR "exit code ${code}: ${errors}")
+  endif()
+  string(REGEX MATCHALL "\\| W[0-9][^|]*\\| [0-9.]+ \\|" rows "${output}")
+  list(LENGTH rows count)
+  if(NOT count EQUAL 3)
+    message(FATAL_ERROR "${count} rows")
+  endif()
+endforeach()
+execute_process(COMMAND ${PROGRAM} --device abacus RESULT_VARIABLE code ERROR_VARIABLE errors)
+if(NOT code EQUAL 1 OR NOT errors MATCHES "there is no device 'abacus'")
+  message(FATAL_ERROR "exit code ${code}: ${errors}")
+endif()
