@@ -100,6 +100,9 @@ class KernelPrinter {
         break;
       case LoopKind::kSerial:
       case LoopKind::kParallel:  // not scheduled: a thread does it all
+        // How much to unroll is the schedule's choice: left alone, NVRTC unrolls what takes it long to
+        // compile.
+        lines_.add("#pragma unroll 1");
         break;
     }
     lines_.open(fmt::format("for ({} {} = 0; {} < {}; ++{}) {{", type, var, var, stmt.extent, var));

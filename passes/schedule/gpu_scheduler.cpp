@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-// Which kind of kernel is it? What is done then is in gpu_map.cpp, gpu_rows.cpp and gpu_contraction.cpp.
+// Which kind of kernel is it? What is done then is in gpu_map.cpp, gpu_rows.cpp, gpu_contraction.cpp
+// and gpu_unroll.cpp.
 
 namespace adze::loop {
 namespace {
@@ -65,6 +66,7 @@ bool GpuScheduler::schedule() {
     append(body, rows(std::move(*band)));
   }
   if (!understood_) return false;
+  unroll(body);
 
   const VarId block = exprs_.new_var("g", blocks_);
   substitute(exprs_, body, {{block_.index, blocks_ == 1 ? exprs_.index(0) : exprs_.var(block)}});

@@ -80,6 +80,9 @@ class GpuScheduler {
 
   std::optional<Contraction> match_contraction(const Band& band);
 
+  /// Innermost serial loops do a few iterations at a time.
+  void unroll(std::vector<Stmt>& body);
+
   /// Values of the variables of a band at a position, the innermost one the fastest.
   void flatten(const std::vector<VarId>& vars, ExprId position,
                std::unordered_map<std::uint32_t, ExprId>& values);
