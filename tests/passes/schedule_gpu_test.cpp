@@ -1,5 +1,10 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
+
+#include <array>
+#include <map>
+#include <set>
 
 #include "support/gpu_checks.h"
 #include "support/op_samples.h"
@@ -210,6 +215,85 @@ func @f(%x: {0}[6,12], %w: {0}[12,20]) -> {0}[6,20] {{
 )",
                           dtype));
   }
+}
+
+/// The text of a product of matrices, either of which may be transposed.
+std::string matrix_product(int m, int n, int k, bool lt, bool rt) {
+  return fmt::format(R"(
+func @f(%x: f32[{3},{4}], %w: f32[{5},{6}]) -> f32[{0},{1}] {{
+  %0 = dot_general %x, %w {{contract = [{7}] x [{8}]}} : f32[{0},{1}]
+  return %0
+}}
+)",
+                     m, n, k, lt ? k : m, lt ? m : k, rt ? n : k, rt ? k : n, lt ? 0 : 1, rt ? 1 : 0);
+}
+
+/// The most different words of one bank that the 32 threads of a warp touch at once, over all accesses to
+/// shared memory: 1 where there are no conflicts.
+std::size_t bank_conflicts(loop::Kernel kernel) {
+  using namespace loop;
+  Exprs& e = kernel.exprs;
+  const VarId thread = kernel.body[0].body[0].body[0].var;  // grid, two shared tiles
+  std::size_t most = 0;
+  const auto access = [&](BufferId buffer, ExprId address) {
+    if (kernel.buffers[buffer.index].scope != Scope::kShared) return;
+    for (const std::int64_t warp : {0, 3}) {
+      std::map<std::int64_t, std::set<std::int64_t>> words;
+      for (std::int64_t t = 0; t < kWarpThreads; ++t) {
+        std::unordered_map<std::uint32_t, ExprId> values;
+        for (std::uint32_t v = 0; v < e.var_count(); ++v)
+          if (e.var_dtype({v}) == DType::kI64) values.emplace(v, e.index(0));
+        values[thread.index] = e.index(warp * kWarpThreads + t);
+        const auto at = e.as_index(e.substitute(address, values));
+        ASSERT_TRUE(at.has_value());
+        words[*at % 32].insert(*at);
+      }
+      for (const auto& [bank, different] : words) most = std::max(most, different.size());
+    }
+  };
+  const auto visit = [&](auto&& self, const std::vector<Stmt>& body) -> void {
+    for (const Stmt& stmt : body) {
+      if (stmt.kind == StmtKind::kStore) access(stmt.buffer, stmt.index);
+      std::vector<ExprId> stack{stmt.value};
+      while (!stack.empty()) {
+        const ExprId id = stack.back();
+        stack.pop_back();
+        if (!id) continue;
+        const Expr expr = e[id];
+        if (expr.kind == ExprKind::kLoad) access(expr.buffer, expr.args[0]);
+        stack.insert(stack.end(), expr.args.begin(), expr.args.end());
+      }
+      self(self, stmt.body);
+    }
+  };
+  visit(visit, kernel.body);
+  return most;
+}
+
+TEST(ScheduleGpu, TilesOfEveryKind) {
+  // Fewer multiprocessors, larger tiles.
+  std::set<std::string> tiles;
+  for (const auto& [m, n, k] :
+       {std::array{130, 140, 20}, {256, 130, 9}, {20, 200, 33}, {200, 9, 64}, {40, 36, 24}}) {
+    for (const int multiprocessors : {1, 3, 8, 132}) {
+      for (const char* form : {"nn", "tt"}) {
+        const Graph graph = parse_graph(matrix_product(m, n, k, form[0] == 't', form[1] == 't'));
+        const Lowered lowered = lower_for_gpu(graph, {}, {}, multiprocessors);
+        ASSERT_EQ(lowered.program.kernels.size(), 1u);
+        const loop::Kernel& kernel = lowered.program.kernels[0];
+        SCOPED_TRACE(loop::print(kernel));
+        EXPECT_EQ(bank_conflicts(kernel), 1u);
+        if (!tiles.insert(kernel.schedule.at(0)).second) continue;
+        const std::vector<Literal> arguments = random_arguments(graph, 1);
+        // The sum of each result takes its terms in the order of the serial loop: the same bits.
+        const Lowered serial = lower_for_gpu(graph, {"schedule_gpu"});
+        EXPECT_EQ(difference(run_lowered(lowered, arguments)[0], run_lowered(serial, arguments)[0]), "");
+      }
+    }
+  }
+  EXPECT_TRUE(tiles.contains("tile 128x128x8, thread 8x8"));
+  EXPECT_TRUE(tiles.contains("tile 16x16x32, thread 1x1"));
+  EXPECT_GE(tiles.size(), 6u) << fmt::format("{}", fmt::join(tiles, "; "));
 }
 
 TEST(ScheduleGpu, NothingToDo) {
