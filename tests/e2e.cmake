@@ -19,3 +19,8 @@ if(TARGET workloads)
                                   -P ${CMAKE_CURRENT_SOURCE_DIR}/e2e/workloads.cmake)
   set_tests_properties(workloads PROPERTIES LABELS e2e)
 endif()
+# The frontend's tests once more, with everything that runs on a device on this one.
+if(TARGET test_frontend AND NOT ADZE_SANITIZE)
+  add_test(NAME frontend_on_cuda_host COMMAND test_frontend)
+  set_tests_properties(frontend_on_cuda_host PROPERTIES LABELS e2e ENVIRONMENT ADZE_TEST_DEVICE=cuda-host)
+endif()

@@ -143,6 +143,7 @@ TEST(Compile, ReportTellsOfThePlan) {
 
 TEST(Donation, EmptiesMovedArgumentsAndReusesTheirMemory) {
   ADZE_NEEDS_NATIVE_CODE();
+  const DeviceScope scope(cpu());
   const auto f = compile([](const Array& x) { return x * 2 + 1; });
   Array x = ones({1000});
   const float* memory = x.data<float>().data();
@@ -207,6 +208,7 @@ TEST(Donation, OfWholeTreesInALoop) {
 
 TEST(Bind, RunsOnFixedBuffersWithoutAllocating) {
   ADZE_NEEDS_NATIVE_CODE();
+  const DeviceScope scope(cpu());
   const auto f = compile([](const Pair& p, const Array& x) {
     return Pair{softmax(matmul(x, p.a) + p.b), sum(x)};
   });
@@ -235,6 +237,7 @@ TEST(Bind, RunsOnFixedBuffersWithoutAllocating) {
 
 TEST(Bind, ChecksWhatIsAskedFor) {
   ADZE_NEEDS_NATIVE_CODE();
+  const DeviceScope scope(cpu());
   auto bound = compile([](const Array& x) { return x + 1; }).bind(ones({2}));
   EXPECT_EQ(error_of<RuntimeError>([&] { bound.input<float>(1); }), "input: there is no 1, only 1 Arrays");
   EXPECT_EQ(error_of<RuntimeError>([&] { bound.output<double>(0); }), "output: 0 is f32[2], not f64");
