@@ -59,7 +59,8 @@ TEST(Array, EmptyOnesSaySo) {
   Array c = std::move(b);
   EXPECT_TRUE(b.empty());  // NOLINT: moved from on purpose
   const int line = __LINE__ + 1;
-  EXPECT_EQ(error_of<RuntimeError>([&] { exp(b) + c; }),
+  const std::string error = error_of<RuntimeError>([&] { exp(b) + c; });
+  EXPECT_EQ(error,
             "exp: operand is an empty Array: never assigned, moved from, or donated to a compiled function\n"
             "  at array_test.cpp:" +
                 std::to_string(line));

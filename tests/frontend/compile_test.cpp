@@ -152,8 +152,9 @@ TEST(Donation, EmptiesMovedArgumentsAndReusesTheirMemory) {
   EXPECT_EQ(y.data<float>()[999], 3.0f);
   EXPECT_EQ(y.data<float>().data(), memory);
   const int line = __LINE__ + 1;
+  const std::string error = error_of<RuntimeError>([&] { f(x); });
   EXPECT_EQ(
-      error_of<RuntimeError>([&] { f(x); }),
+      error,
       "call: argument arg0 is an empty Array: never assigned, moved from, or donated to a compiled function\n"
       "  at compile_test.cpp:" +
           std::to_string(line));

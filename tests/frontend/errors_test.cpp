@@ -29,7 +29,8 @@ TEST(Errors, NameTheOpItsOperandsAndThePlaces) {
   const auto compiled = compile(loss, {.name = "loss", .arguments = {"model", "x", "labels"}});
   const Array x = zeros({32, 64}), labels = zeros({32}, DType::kI32);
   const int line = __LINE__ + 1;
-  EXPECT_EQ(error_of<TypeError>([&] { compiled(broken_model(), x, labels); }),
+  const std::string error = error_of<TypeError>([&] { compiled(broken_model(), x, labels); });
+  EXPECT_EQ(error,
             "dot_general: contracting dimensions differ: 128 vs 64\n"
             "  lhs %12 f32[32,128] relu " +
                 at_line(kNetLine) +
@@ -45,7 +46,8 @@ TEST(Errors, NamesReachThroughNestedTransformations) {
   const int inner = __LINE__ - 2;
   const Array x = zeros({32, 64}), labels = zeros({32}, DType::kI32);
   const int line = __LINE__ + 1;
-  EXPECT_EQ(error_of<TypeError>([&] { step(broken_model(), x, labels); }),
+  const std::string error = error_of<TypeError>([&] { step(broken_model(), x, labels); });
+  EXPECT_EQ(error,
             "dot_general: contracting dimensions differ: 128 vs 64\n"
             "  lhs %12 f32[32,128] relu " +
                 at_line(kNetLine) +
@@ -62,7 +64,8 @@ TEST(Errors, UnnamedFunctionsAreKnownByTheirPlace) {
   const auto f = compile([](const Array& x) { return x + zeros({5}); });
   const int made = __LINE__ - 1;
   const int line = __LINE__ + 1;
-  EXPECT_EQ(error_of<TypeError>([&] { f(zeros({4})); }),
+  const std::string error = error_of<TypeError>([&] { f(zeros({4})); });
+  EXPECT_EQ(error,
             "add: shapes f32[4] and f32[5] do not broadcast\n"
             "  lhs %0 f32[4] arg0\n"
             "  rhs %2 f32[5] broadcast_in_dim " +
@@ -75,7 +78,8 @@ TEST(Errors, UnnamedFunctionsAreKnownByTheirPlace) {
 
 TEST(Errors, OfEagerOps) {
   const int line = __LINE__ + 1;
-  EXPECT_EQ(error_of<TypeError>([] { zeros({3}) + zeros({4}); }),
+  const std::string error = error_of<TypeError>([] { zeros({3}) + zeros({4}); });
+  EXPECT_EQ(error,
             "add: shapes f32[3] and f32[4] do not broadcast\n"
             "  lhs %0 f32[3] parameter 0\n"
             "  rhs %1 f32[4] parameter 1\n"

@@ -187,17 +187,18 @@ TEST(Nesting, HessianVectorProductOfANetwork) {
 
 TEST(GradErrors, SayWhatIsWrong) {
   const auto vector = [](const Array& x) { return x * 2; };
+  const Array x({1.f, 2.f}, {2});
   int line = __LINE__ + 1;
-  EXPECT_EQ(error_of<TypeError>([&] {
-              grad(vector)(Array({1.f, 2.f}, {2}));
-            }),
+  std::string error = error_of<TypeError>([&] { grad(vector)(x); });
+  EXPECT_EQ(error,
             "grad: the function must return a float scalar, got f32[2]\n"
             "  while tracing the function of grad called at transforms_test.cpp:" +
                 std::to_string(line));
   const auto scaled = [](const std::pair<Array, Array>& p) { return sum(p.first) * p.second; };
   const auto gradient = grad(scaled, {.name = "scaled", .arguments = {"p"}});
   line = __LINE__ + 1;
-  EXPECT_EQ(error_of<CompileError>([&] { gradient(std::pair(Array(1.0f), Array(2))); }),
+  error = error_of<CompileError>([&] { gradient(std::pair(Array(1.0f), Array(2))); });
+  EXPECT_EQ(error,
             "grad: p[1] is i32[]; only float Arrays have gradients\n"
             "  while tracing scaled called at transforms_test.cpp:" +
                 std::to_string(line));

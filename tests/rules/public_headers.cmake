@@ -10,6 +10,8 @@ if(result)
   message(FATAL_ERROR "${errors}")
 endif()
 string(REPLACE "${CMAKE_CURRENT_BINARY_DIR}/public_headers.cpp" "public_headers.cpp" dependencies "${dependencies}")
+# The compiler's own headers may lie in a folder of LLVM's.
+string(REGEX REPLACE "[^ ]*/clang/[0-9.]+/include/[^ ]*" "" dependencies "${dependencies}")
 foreach(word llvm CLI fmt/ nlohmann simdjson xxhash zlib.h)
   if(dependencies MATCHES "[^ ]*${word}[^ ]*")
     message(FATAL_ERROR "<adze/adze.h> reaches ${CMAKE_MATCH_0}")
