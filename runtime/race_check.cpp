@@ -5,7 +5,8 @@
 namespace adze {
 
 bool RaceCheck::ordered(const Thread& before, const Thread& now) const {
-  if (before.thread < 0) return true;
+  if (before.thread < 0 || before.phase < now.phase) return true;
+  if (before.phase > now.phase) return false;  // it did not wait for us
   if (before.block != now.block) return !across_blocks_;
   return before.thread == now.thread || before.epoch != now.epoch;
 }
@@ -23,7 +24,7 @@ std::optional<std::string> RaceCheck::access(std::uint64_t element, const Thread
     return std::nullopt;
   }
   if (past.reader.block != now.block) past.foreign_reader = past.reader;
-  if (past.reader.block != now.block || past.reader.epoch != now.epoch) {
+  if (past.reader.block != now.block || past.reader.epoch != now.epoch || past.reader.phase != now.phase) {
     past.other_reader = {};
   } else if (past.reader.thread != now.thread) {
     past.other_reader = past.reader;

@@ -7,6 +7,7 @@
 #define __global__
 #define __device__
 #define __forceinline__ inline
+#define __noinline__
 #define blockIdx (AdzeIndex{adze_host->block})
 #define threadIdx (AdzeIndex{adze_host->thread})
 #define gridDim (AdzeIndex{adze_host->blocks})

@@ -182,6 +182,18 @@ ADZE_DEVICE T adze_logistic(T x) {
   }
 }
 
+// Long functions are called: inlined wherever they stand, they would take most of the time that a kernel takes to compile.
+#define ADZE_CALLED(name)                                \
+  template <class T, class... More>                      \
+  static __device__ __noinline__ T adze_##name(T x, More... y) { \
+    return name(x, y...);                                \
+  }
+ADZE_CALLED(cos)
+ADZE_CALLED(fmod)
+ADZE_CALLED(pow)
+ADZE_CALLED(sin)
+#undef ADZE_CALLED
+
 template <class To, class From>
 ADZE_DEVICE To adze_convert(From x) {
   if constexpr (AdzeSame<To, bool>::value) {

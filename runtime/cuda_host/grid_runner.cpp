@@ -67,7 +67,7 @@ GridRunner::GridRunner(std::function<bool(const void*, std::size_t)> owns) : own
 void GridRunner::begin() {
   regions_.clear();
   used_.clear();
-  epoch_ = 0;
+  phase_ = 0;
   next_block_id_ = 0;
 }
 
@@ -78,12 +78,11 @@ void GridRunner::run(const Launch& launch) {
   failed_ = false;
   host_.threads = launch.threads;
   host_.blocks = launch.blocks;
-  if (epoch_ == 0) epoch_ = 1;
   const std::uint32_t together = launch.cooperative ? launch.blocks : 1;
   for (std::uint32_t first = 0; first < launch.blocks && !failed_; first += together) {
     run_live(launch, first, together);
   }
-  next_block_id_ += launch.blocks;
+  next_block_id_ += static_cast<std::int32_t>(launch.blocks);
   if (failed_) throw RuntimeError("cuda-host: " + error_);
 }
 
@@ -92,9 +91,10 @@ void GridRunner::run_live(const Launch& launch, std::uint32_t first, std::uint32
   for (std::uint32_t b = 0; b < count; ++b) {
     Block& block = live_[b];
     block.index = first + b;
-    block.id = next_block_id_ + first + b;
-    block.epoch = epoch_;
-    block.interval = block.barriers_reached = block.waiting = block.done = 0;
+    block.id = next_block_id_ + static_cast<std::int32_t>(block.index);
+    block.phase = phase_;
+    block.epoch = 0;
+    block.barriers_reached = block.waiting = block.done = 0;
     block.shuffling.assign((launch.threads + kWarp - 1) / kWarp, 0);
     block.shared_regions.clear();
     block.threads.resize(launch.threads);
@@ -107,7 +107,7 @@ void GridRunner::run_live(const Launch& launch, std::uint32_t first, std::uint32
   }
   schedule();
   for (Block& block : live_) {
-    epoch_ = std::max(epoch_, block.epoch);
+    phase_ = std::max(phase_, block.phase);
     for (Thread& thread : block.threads) {
       if (thread.fiber) idle_.push_back(std::move(thread.fiber));
     }
@@ -186,9 +186,9 @@ std::string GridRunner::where() const {
   return fmt::format("in thread {} of block {}", host_.thread, host_.block);
 }
 
-Moment GridRunner::moment() {
+RaceCheck::Thread GridRunner::now() {
   const Block& block = current_block();
-  return {block.epoch, block.interval, block.id, current_->index};
+  return {block.id, static_cast<std::int32_t>(current_->index), block.epoch, block.phase};
 }
 
 void GridRunner::wait(State state) {
@@ -216,7 +216,7 @@ void GridRunner::synchronize_threads(int line) {
   }
   for (Thread& thread : block.threads) thread.state = State::kReady;
   block.waiting = 0;
-  ++block.interval;
+  ++block.epoch;
   ++progress_;
 }
 
@@ -256,7 +256,7 @@ void GridRunner::pass_grid_barrier(bool leaving) {
                        other.index));
     }
   }
-  ++block.epoch;
+  ++block.phase;
 }
 
 // Memory.
@@ -265,22 +265,22 @@ Region* GridRunner::global_region(const char* kernel, const char* buffer, void* 
                                   int size, bool is_written) {
   std::unique_ptr<Region>& slot = regions_[{data, size}];
   const auto bytes = static_cast<std::size_t>(count) * static_cast<std::size_t>(size);
-  if (!slot) slot = std::make_unique<Region>();
+  if (!slot) slot = std::make_unique<Region>(true);
   Region& region = *slot;
-  if (region.elements.size() < static_cast<std::size_t>(count) || region.data == nullptr) {
+  if (region.races.elements() < static_cast<std::uint64_t>(count) || region.data == nullptr) {
     if (!owns_(data, bytes)) {
       fail(fmt::format("{}: {} ({} bytes) is not memory of the device, {}", kernel, buffer, bytes, where()));
     }
     region.data = data;
     region.element_bytes = static_cast<std::size_t>(size);
-    region.elements.resize(static_cast<std::size_t>(count));
+    region.races.grow(static_cast<std::uint64_t>(count));
   }
-  const std::uint32_t now = current_block().epoch;
-  if (region.epoch == now && region.count >= count && (region.written || !is_written)) return &region;
-  region.count = region.epoch == now ? std::max<std::int64_t>(region.count, count) : count;
-  region.written = is_written || (region.written && region.epoch == now);
-  region.epoch = now;
-  std::erase_if(used_, [&](const Region* other) { return other->epoch < now || other == &region; });
+  const std::int32_t phase = current_block().phase;
+  if (region.phase == phase && region.count >= count && (region.written || !is_written)) return &region;
+  region.count = region.phase == phase ? std::max<std::int64_t>(region.count, count) : count;
+  region.written = is_written || (region.written && region.phase == phase);
+  region.phase = phase;
+  std::erase_if(used_, [&](const Region* other) { return other->phase < phase || other == &region; });
   for (const Region* other : used_) {
     if ((other->written || region.written) && other->overlaps(region)) {
       fail(fmt::format("{}: {} overlaps another buffer of the same phase that is written to, {}", kernel,
@@ -304,29 +304,29 @@ Region* GridRunner::shared_region(const char* kernel, const char* buffer, long l
     block.shared.resize(words);
   }
   std::unique_ptr<Region>& slot = block.shared_regions[{offset, size}];
-  if (!slot) slot = std::make_unique<Region>();
+  if (!slot) slot = std::make_unique<Region>(false);
   Region& region = *slot;
-  if (region.filled == block.interval && region.count >= count) return &region;
+  if (region.declared == block.epoch && region.count >= count) return &region;
   region.count = count;
   region.data = reinterpret_cast<std::byte*>(block.shared.data()) + offset;
   region.element_bytes = static_cast<std::size_t>(size);
   for (const auto& [place, other] : block.shared_regions) {
     if (other.get() != &region && other->data != nullptr && other->overlaps(region) &&
-        other->touched == block.interval) {
+        other->touched == block.epoch) {
       fail(fmt::format("{}: {} takes over shared memory that was used since the last barrier, {}", kernel,
                        buffer, where()));
     }
   }
-  region.filled = block.interval;
+  region.declared = block.epoch;
   std::memset(region.data, kFill, bytes);
-  region.elements.assign(static_cast<std::size_t>(count), {});
+  region.races = RaceCheck(static_cast<std::uint64_t>(count), false);
   return &region;
 }
 
 void GridRunner::check_access(const AdzeHostAccess& access) {
   auto& region = *static_cast<Region*>(access.region);
-  const Moment now = moment();
-  region.touched = now.interval;
+  const RaceCheck::Thread thread = now();
+  region.touched = thread.epoch;
   const char* verb = access.write ? "writes" : "reads";
   if (access.index < 0 || access.index > access.count - access.lanes) {
     fail(fmt::format("{}: {} {}[{}], which has {} elements, {}", access.kernel, verb, access.buffer,
@@ -341,10 +341,9 @@ void GridRunner::check_access(const AdzeHostAccess& access) {
                      lanes, access.buffer, index, where()));
   }
   for (std::size_t i = index; i < index + lanes; ++i) {
-    if (const auto other = record_access(region.elements[i], now, access.write)) {
-      fail(fmt::format("{}: race: {}[{}] is {} and {} by thread {} of block {} with no barrier between",
-                       access.kernel, access.buffer, i, *other, access.write ? "written" : "read",
-                       current_->index, current_block().index));
+    if (const auto other = region.races.access(i, thread, access.write)) {
+      fail(fmt::format("{}: race: thread {} of block {} {} {}[{}], which {}", access.kernel, thread.thread,
+                       thread.block, verb, access.buffer, i, *other));
     }
   }
 }

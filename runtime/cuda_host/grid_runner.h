@@ -11,7 +11,7 @@
 
 #include "codegen/cuda/host_interface.h"
 #include "runtime/cuda_host/fiber.h"
-#include "runtime/cuda_host/memory_check.h"
+#include "runtime/cuda_host/region.h"
 
 namespace adze::cuda_host {
 
@@ -41,7 +41,7 @@ class GridRunner {
   /// A run of the program begins: forgets what memory was used for.
   void begin();
   /// All launches so far are done before the next ones.
-  void begin_phase() { ++epoch_; }
+  void begin_phase() { ++phase_; }
   void run(const Launch& launch);
 
  private:
@@ -56,8 +56,8 @@ class GridRunner {
   };
   struct Block {
     std::uint32_t index = 0;
-    std::uint32_t id = 0;  ///< differs between launches of one phase
-    std::uint32_t epoch = 0, interval = 0;
+    std::int32_t id = 0;                 ///< differs between launches of one phase
+    std::int32_t phase = 0, epoch = 0;   ///< as in RaceCheck::Thread
     std::uint32_t barriers_reached = 0;  ///< of the grid
     std::uint32_t waiting = 0, done = 0;
     std::vector<std::uint32_t> shuffling;  ///< by warp
@@ -72,7 +72,7 @@ class GridRunner {
   std::string deadlock() const;
   Thread& current() { return *current_; }
   Block& current_block() { return live_[current_->block]; }
-  Moment moment();
+  RaceCheck::Thread now();
   std::string where() const;
   void wait(State state);
   [[noreturn]] static void fail(const std::string& message);
@@ -92,7 +92,7 @@ class GridRunner {
   AdzeHost host_{};
   std::function<bool(const void*, std::size_t)> owns_;
   const Launch* launch_ = nullptr;
-  std::uint32_t epoch_ = 0, next_block_id_ = 0;
+  std::int32_t phase_ = 0, next_block_id_ = 0;
   std::vector<Block> live_;
   std::vector<std::unique_ptr<Fiber>> idle_;
   Thread* current_ = nullptr;
@@ -100,7 +100,7 @@ class GridRunner {
   std::string error_;
   bool failed_ = false;
   std::map<std::pair<const void*, int>, std::unique_ptr<Region>> regions_;
-  std::vector<Region*> used_;  ///< in this epoch
+  std::vector<Region*> used_;  ///< in this phase
 };
 
 }  // namespace adze::cuda_host
