@@ -117,6 +117,46 @@ func @softmax(%x: f32[{0},{1}], %s: f32[{0}]) -> (f32[{0},{1}], f32[{0}]) {{
   }
 }
 
+/// One block does several rounds of rows, and joins its warps in each of them.
+TEST(ScheduleGpu, RoundsOfLongRows) {
+  check_gpu(R"(
+func @f(%x: f32[5,3000]) -> f32[] {
+  %0 = reduce_max %x {axes = [1]} : f32[5]
+  %1 = exp %0 : f32[5]
+  %2 = reduce_sum %1 {axes = [0]} : f32[]
+  return %2
+}
+)",
+            kReordered);
+}
+
+/// Serial loops read a row before they store its result: it may take the place of what all threads of a team
+/// read.
+TEST(ScheduleGpu, RowsInPlace) {
+  for (const auto& [m, n] : {std::pair{5, 40}, {3, 3000}, {40, 5}}) {
+    const Graph graph = parse_graph(fmt::format(R"(
+func @f(%x: f32[{0},{1}], %s: f32[{0}]) -> f32[{0}] {{
+  %0 = broadcast_in_dim %s {{dims = [0], shape = [{0},{1}]}} : f32[{0},{1}]
+  %1 = mul %x, %0 : f32[{0},{1}]
+  %2 = reduce_max %1 {{axes = [1]}} : f32[{0}]
+  return %2
+}}
+)",
+                                                m, n));
+    const Lowered lowered = lower_for_gpu(graph);
+    ASSERT_EQ(lowered.program.kernels.size(), 1u);
+    std::vector<Literal> arguments = random_arguments(graph, 1);
+    const std::vector<Literal> expected = interpret(graph, arguments);
+    std::vector<std::byte*> memory;
+    for (const loop::BufferRef& ref : lowered.program.calls[0].arguments)
+      memory.push_back(
+          arguments[ref.place == loop::BufferRef::Place::kResult ? 1 : static_cast<std::size_t>(ref.position)]
+              .bytes());
+    interpret(lowered.program.kernels[0], memory);
+    EXPECT_EQ(difference(arguments[1], expected[0]), "");
+  }
+}
+
 TEST(ScheduleGpu, WholeKernelReductions) {
   for (const int n : {1, 10, 63, 256, 257, 5000}) {
     check_gpu(fmt::format(R"(
@@ -136,7 +176,7 @@ func @f(%x: f32[{0}], %c: f32[]) -> (f32[], f32[], f32[]) {{
 }
 
 TEST(ScheduleGpu, RowsThatFoldIntoAScalar) {
-  for (const auto& [m, n] : {std::pair{2, 3}, {64, 10}, {300, 4}, {7, 500}, {40, 40}}) {
+  for (const auto& [m, n] : {std::pair{2, 3}, {64, 10}, {300, 4}, {7, 500}, {40, 40}, {5, 3000}}) {
     SCOPED_TRACE(fmt::format("{}x{}", m, n));
     check_gpu(fmt::format(R"(
 func @loss(%x: f32[{0},{1}], %labels: i32[{0}]) -> (f32[], f32[{0},{1}], f32[{0}]) {{
@@ -233,7 +273,7 @@ func @f(%x: f32[{3},{4}], %w: f32[{5},{6}]) -> f32[{0},{1}] {{
 std::size_t bank_conflicts(loop::Kernel kernel) {
   using namespace loop;
   Exprs& e = kernel.exprs;
-  const VarId thread = kernel.body[0].body[0].body[0].var;  // grid, two shared tiles
+  const VarId thread = kernel.body[0].body[0].body[0].body[0].var;  // below the grid and two shared tiles
   std::size_t most = 0;
   const auto access = [&](BufferId buffer, ExprId address) {
     if (kernel.buffers[buffer.index].scope != Scope::kShared) return;

@@ -42,7 +42,7 @@ inline std::vector<Literal> run_lowered(const Lowered& lowered, std::vector<Lite
   std::vector<std::byte> arena(static_cast<std::size_t>(program.arena_bytes), std::byte{0x5a});
   interpret(program, buffers, arena.data());
   for (std::size_t k = 0; k < results.size(); ++k)
-    if (alias(k)) results[k] = arguments[*alias(k)];
+    if (alias(k)) std::copy_n(arguments[*alias(k)].bytes(), results[k].byte_size(), results[k].bytes());
   return results;
 }
 
