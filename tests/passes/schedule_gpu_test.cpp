@@ -332,7 +332,7 @@ TEST(ScheduleGpu, TilesOfEveryKind) {
     }
   }
   EXPECT_TRUE(tiles.contains("tile 128x128x8, thread 8x8"));
-  EXPECT_TRUE(tiles.contains("tile 16x16x32, thread 1x1"));
+  EXPECT_TRUE(tiles.contains("tile 16x16x64, thread 1x1"));
   EXPECT_GE(tiles.size(), 6u) << fmt::format("{}", fmt::join(tiles, "; "));
 }
 
