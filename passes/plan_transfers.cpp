@@ -29,16 +29,21 @@ std::vector<bool> overwritten_parameters(const loop::Program& program,
   return overwritten;
 }
 
+std::string count(std::size_t n, const char* what) {
+  return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
+}
+
 std::string launch_text(const loop::Program& program) {
   const std::size_t phases = program.calls.empty() ? 0 : program.calls.back().phase + 1;
-  const std::string arena = fmt::format("arena of {} bytes", program.arena_bytes);
-  if (!program.launch) return fmt::format("launch {} kernels, {}", program.calls.size(), arena);
-  const loop::Launch& launch = *program.launch;
-  return launch.mode == loop::Launch::Mode::kPersistent
-             ? fmt::format("launch {} kernels in {} phases at once, {} blocks of {} threads, {}",
-                           program.calls.size(), phases, launch.blocks, launch.threads, arena)
-             : fmt::format("launch {} kernels in {} phases as a graph, blocks of {} threads, {}",
-                           program.calls.size(), phases, launch.threads, arena);
+  std::string text = "launch " + count(program.calls.size(), "kernel");
+  if (program.launch) {
+    const bool persistent = program.launch->mode == loop::Launch::Mode::kPersistent;
+    text += fmt::format(" in {} {}, ", count(phases, "phase"), persistent ? "at once" : "as a graph");
+    if (persistent) text += count(static_cast<std::size_t>(program.launch->blocks), "block") + " of ";
+    text += fmt::format("{} threads", program.launch->threads);
+    if (!persistent) text += " a block";
+  }
+  return text + fmt::format(", arena of {} bytes", program.arena_bytes);
 }
 
 }  // namespace

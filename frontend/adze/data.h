@@ -3,11 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "adze/array.h"
+#include "adze/device.h"
 
 /// Data sets on the host: files in, batches out.
 namespace adze::data {
@@ -70,5 +72,44 @@ class Batches {
 ///
 ///   for (auto [x, y] : data::batches(images, labels, {.batch_size = 64, .seed = epoch})) ...
 Batches batches(const Array& inputs, const Array& labels, const BatchOptions& options = {});
+
+/// What `prefetch` returns: the same batches, on their way to a device.
+class Prefetched {
+ public:
+  Prefetched(Batches batches, Device device);
+
+  /// One pass; copies of an iterator are the same pass.
+  class Iterator {
+   public:
+    using value_type = std::pair<Array, Array>;
+    using difference_type = std::ptrdiff_t;
+    using iterator_category = std::input_iterator_tag;
+    value_type operator*() const;
+    Iterator& operator++();
+    void operator++(int) { ++*this; }
+    friend bool operator==(const Iterator& a, std::default_sentinel_t) { return a.at_end(); }
+
+   private:
+    friend class Prefetched;
+    struct Pass;
+    explicit Iterator(std::shared_ptr<Pass> pass) : pass_(std::move(pass)) {}
+    bool at_end() const;
+    std::shared_ptr<Pass> pass_;
+  };
+  Iterator begin() const;
+  std::default_sentinel_t end() const { return {}; }
+  std::int64_t size() const { return batches_.size(); }
+
+ private:
+  Batches batches_;
+  Device device_;
+};
+
+/// The batches, each copied to the GPU while the step before it runs there: when the loop has batch n, the
+/// copy of batch n + 1 has been started, through pinned memory and beside all other work. On other devices
+/// the batches are passed on as they are. RuntimeError where the device cannot be used.
+///
+///   for (auto [x, y] : data::prefetch(data::batches(images, labels), cuda(0))) ... step(model, x, y) ...
+Prefetched prefetch(Batches batches, Device device);
 
 }  // namespace adze::data

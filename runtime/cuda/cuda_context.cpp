@@ -98,12 +98,16 @@ void CudaContext::check(CUresult result, std::string_view call, const std::strin
                      "(compute-sanitizer finds the kernel)");
 }
 
-CudaContext::Current::Current(const CudaContext& context)
-    : context_(context), pushed_(context.driver.cuCtxPushCurrent(context.context_) == CUDA_SUCCESS) {}
+CudaContext::Current::Current(const CudaContext& context) : Current(context, std::nothrow) {
+  context_.check(pushed_, "cuCtxPushCurrent");
+}
+
+CudaContext::Current::Current(const CudaContext& context, std::nothrow_t) noexcept
+    : context_(context), pushed_(context.driver.cuCtxPushCurrent(context.context_)) {}
 
 CudaContext::Current::~Current() {
   CUcontext ignored = nullptr;
-  if (pushed_) context_.driver.cuCtxPopCurrent(&ignored);
+  if (pushed_ == CUDA_SUCCESS) context_.driver.cuCtxPopCurrent(&ignored);
 }
 
 }  // namespace adze

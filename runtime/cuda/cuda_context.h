@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -27,17 +28,20 @@ class CudaContext {
   /// what can be done. After an error that CUDA does not recover from, every later one names that first one.
   void check(CUresult result, std::string_view call, const std::string& doing = {}) const;
 
-  /// The context is this thread's to the end of the scope, whatever it had before.
+  /// The context is this thread's to the end of the scope, whatever it had before. RuntimeError where it
+  /// cannot be.
   class Current {
    public:
     explicit Current(const CudaContext& context);
+    /// Where it cannot be, the calls below fail.
+    Current(const CudaContext& context, std::nothrow_t) noexcept;
     ~Current();
     Current(const Current&) = delete;
     Current& operator=(const Current&) = delete;
-    /// May fail only on a device that is lost; then calls fail too.
+
    private:
     const CudaContext& context_;
-    bool pushed_;
+    CUresult pushed_;
   };
 
  private:

@@ -27,7 +27,7 @@ CudaDevice::CudaDevice(const CudaDriver& driver, int ordinal) : context_(driver,
 }
 
 CudaDevice::~CudaDevice() {
-  const CudaContext::Current current(context_);
+  const CudaContext::Current current(context_, std::nothrow);
   context_.driver.cuStreamSynchronize(state_->copies);
   context_.driver.cuStreamSynchronize(state_->compute);
   state_.reset();
@@ -40,7 +40,7 @@ void* CudaDevice::allocate(std::size_t bytes) {
 }
 
 void CudaDevice::free(void* memory, std::size_t) noexcept {
-  const CudaContext::Current current(context_);
+  const CudaContext::Current current(context_, std::nothrow);
   const std::lock_guard lock(mutex_);
   // Who gets this memory next works on the compute stream, behind the copy.
   if (const auto copy = state_->ahead.find(memory); copy != state_->ahead.end()) {

@@ -9,26 +9,19 @@
 namespace adze {
 
 /// Every function of the driver that is used. cuda.h's macros give the names their versions (cuMemAlloc_v2).
-#define ADZE_CUDA_FUNCTIONS(X)                                                                            \
-  X(cuInit)                                                                                               \
-  X(cuDriverGetVersion)                                                                                   \
-  X(cuGetErrorName)                                                                                       \
-  X(cuGetErrorString)                                                                                     \
-  X(cuDeviceGetCount)                                                                                     \
-  X(cuDeviceGet)                                                                                          \
-  X(cuDeviceGetName)                                                                                      \
-  X(cuDeviceGetAttribute)                                                                                 \
-  X(cuDevicePrimaryCtxRetain)                                                                             \
-  X(cuDevicePrimaryCtxRelease)                                                                            \
-  X(cuCtxPushCurrent)                                                                                     \
-  X(cuCtxPopCurrent) X(cuMemAlloc) X(cuMemFree) X(cuMemHostAlloc) X(cuMemFreeHost) X(cuMemcpyHtoDAsync)   \
-      X(cuMemcpyDtoHAsync) X(cuMemcpyDtoDAsync) X(cuMemsetD8Async) X(cuStreamCreate) X(cuStreamDestroy)   \
-          X(cuStreamSynchronize) X(cuStreamWaitEvent) X(cuEventCreate) X(cuEventDestroy) X(cuEventRecord) \
-              X(cuEventSynchronize) X(cuEventQuery) X(cuModuleLoadData) X(cuModuleUnload)                 \
-                  X(cuModuleGetFunction) X(cuLaunchKernel) X(cuLaunchCooperativeKernel)                   \
-                      X(cuOccupancyMaxActiveBlocksPerMultiprocessor) X(cuGraphCreate) X(cuGraphDestroy)   \
-                          X(cuGraphAddKernelNode) X(cuGraphInstantiate) X(cuGraphExecDestroy)             \
-                              X(cuGraphExecKernelNodeSetParams) X(cuGraphLaunch)
+// clang-format off
+#define ADZE_CUDA_FUNCTIONS(X) \
+  X(cuInit) X(cuDriverGetVersion) X(cuGetErrorName) X(cuGetErrorString) X(cuDeviceGetCount) \
+  X(cuDeviceGet) X(cuDeviceGetName) X(cuDeviceGetAttribute) X(cuDevicePrimaryCtxRetain) \
+  X(cuDevicePrimaryCtxRelease) X(cuCtxPushCurrent) X(cuCtxPopCurrent) X(cuMemAlloc) X(cuMemFree) \
+  X(cuMemHostAlloc) X(cuMemFreeHost) X(cuMemcpyHtoDAsync) X(cuMemcpyDtoHAsync) X(cuMemcpyDtoDAsync) \
+  X(cuMemsetD8Async) X(cuStreamCreate) X(cuStreamDestroy) X(cuStreamSynchronize) X(cuStreamWaitEvent) \
+  X(cuEventCreate) X(cuEventDestroy) X(cuEventRecord) X(cuEventSynchronize) X(cuEventQuery) \
+  X(cuModuleLoadData) X(cuModuleUnload) X(cuModuleGetFunction) X(cuLaunchKernel) \
+  X(cuLaunchCooperativeKernel) X(cuOccupancyMaxActiveBlocksPerMultiprocessor) X(cuGraphCreate) \
+  X(cuGraphDestroy) X(cuGraphAddKernelNode) X(cuGraphInstantiate) X(cuGraphExecDestroy) \
+  X(cuGraphExecKernelNodeSetParams) X(cuGraphLaunch)
+// clang-format on
 
 /// libcuda, loaded and initialised: as many members as it has functions above.
 struct CudaDriver {

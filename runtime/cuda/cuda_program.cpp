@@ -64,7 +64,7 @@ CudaProgram::CudaProgram(CudaDevice& device, const loop::Program& program, CudaS
 
 CudaProgram::~CudaProgram() {
   if (module_ == nullptr) return;
-  const CudaContext::Current current(context_);
+  const CudaContext::Current current(context_, std::nothrow);
   context_.driver.cuStreamSynchronize(device_.stream());  // a run may be under way
   graph_.reset();
   module_.reset();

@@ -28,6 +28,12 @@ constexpr std::byte kFresh{0xcb};
   const std::lock_guard lock(s.mutex); \
   if (const CUresult fails = s.enter(__func__, needs_context); fails != CUDA_SUCCESS) return fails
 
+/// Begins a function that gives something up, which it does even where it reports an error (of earlier work).
+#define FAKE_ENTER_RELEASE(needs_context) \
+  State& s = state();                     \
+  const std::lock_guard lock(s.mutex);    \
+  const CUresult fails = s.enter(__func__, needs_context)
+
 template <class T, class Set>
 T* known(const Set& set, const void* handle) {
   T* const pointer = static_cast<T*>(const_cast<void*>(handle));
@@ -216,9 +222,9 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice device) {
 }
 
 CUresult cuDevicePrimaryCtxRelease(CUdevice device) {
-  FAKE_ENTER(false);
+  FAKE_ENTER_RELEASE(false);
   if (--s.contexts[device] < 0) s.report("a context released too often");
-  return CUDA_SUCCESS;
+  return fails;
 }
 
 CUresult cuCtxPushCurrent(CUcontext context) {
@@ -228,11 +234,11 @@ CUresult cuCtxPushCurrent(CUcontext context) {
 }
 
 CUresult cuCtxPopCurrent(CUcontext* context) {
-  FAKE_ENTER(false);
+  FAKE_ENTER_RELEASE(false);
   if (fake_cuda::current_contexts().empty()) return CUDA_ERROR_INVALID_CONTEXT;
   *context = fake_cuda::current_contexts().back();
   fake_cuda::current_contexts().pop_back();
-  return CUDA_SUCCESS;
+  return fails;
 }
 
 CUresult cuMemAlloc(CUdeviceptr* address, std::size_t bytes) {
@@ -247,7 +253,7 @@ CUresult cuMemAlloc(CUdeviceptr* address, std::size_t bytes) {
 }
 
 CUresult cuMemFree(CUdeviceptr address) {
-  FAKE_ENTER(true);
+  FAKE_ENTER_RELEASE(true);
   s.run_all();
   const auto found = s.blocks.find(bytes_of(address));
   if (found == s.blocks.end()) {
@@ -257,7 +263,7 @@ CUresult cuMemFree(CUdeviceptr address) {
   std::free(found->first);
   s.bytes -= found->second;
   s.blocks.erase(found);
-  return CUDA_SUCCESS;
+  return fails;
 }
 
 CUresult cuMemHostAlloc(void** memory, std::size_t bytes, unsigned) {
@@ -269,14 +275,14 @@ CUresult cuMemHostAlloc(void** memory, std::size_t bytes, unsigned) {
 }
 
 CUresult cuMemFreeHost(void* memory) {
-  FAKE_ENTER(true);
+  FAKE_ENTER_RELEASE(true);
   s.run_all();
   if (s.host_blocks.erase(static_cast<std::byte*>(memory)) == 0) {
     s.report("pinned memory freed that is not there");
     return CUDA_ERROR_INVALID_VALUE;
   }
   std::free(memory);
-  return CUDA_SUCCESS;
+  return fails;
 }
 
 CUresult cuMemcpyHtoDAsync(CUdeviceptr to, const void* from, std::size_t bytes, CUstream stream) {
@@ -299,7 +305,10 @@ CUresult cuMemcpyHtoDAsync(CUdeviceptr to, const void* from, std::size_t bytes, 
 
 CUresult cuMemcpyDtoHAsync(void* to, CUdeviceptr from, std::size_t bytes, CUstream stream) {
   FAKE_ENTER(true);
-  return copy(s, stream, "copy out", static_cast<std::byte*>(to), bytes_of(from), bytes, bytes_of(from));
+  const CUresult given =
+      copy(s, stream, "copy out", static_cast<std::byte*>(to), bytes_of(from), bytes, bytes_of(from));
+  // The driver returns when memory that is not pinned has been written.
+  return given != CUDA_SUCCESS || is_pinned(s, to) ? given : s.run(stream_of(s, stream));
 }
 
 CUresult cuMemcpyDtoDAsync(CUdeviceptr to, CUdeviceptr from, std::size_t bytes, CUstream stream) {
@@ -328,19 +337,21 @@ CUresult cuStreamCreate(CUstream* stream, unsigned) {
 }
 
 CUresult cuStreamDestroy(CUstream stream) {
-  FAKE_ENTER(true);
+  FAKE_ENTER_RELEASE(true);
   Stream* const gone = stream_of(s, stream);
   if (gone == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   s.run(gone);
   s.streams.erase(gone);
   delete gone;
-  return CUDA_SUCCESS;
+  return fails;
 }
 
 CUresult cuStreamSynchronize(CUstream stream) {
-  FAKE_ENTER(true);
+  FAKE_ENTER_RELEASE(true);  // the work is over, well or not
   Stream* const on = stream_of(s, stream);
-  return on == nullptr ? CUDA_ERROR_INVALID_HANDLE : s.run(on);
+  if (on == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  const CUresult done = s.run(on);
+  return fails != CUDA_SUCCESS ? fails : done;
 }
 
 CUresult cuStreamWaitEvent(CUstream stream, CUevent handle, unsigned) {
@@ -361,13 +372,13 @@ CUresult cuEventCreate(CUevent* event, unsigned) {
 }
 
 CUresult cuEventDestroy(CUevent handle) {
-  FAKE_ENTER(true);
+  FAKE_ENTER_RELEASE(true);
   Event* const event = event_of(s, handle);
   if (event == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   s.run_all();  // who waits for it has its moment already
   s.events.erase(event);
   delete event;
-  return CUDA_SUCCESS;
+  return fails;
 }
 
 CUresult cuEventRecord(CUevent handle, CUstream stream) {
@@ -410,13 +421,16 @@ CUresult cuModuleLoadData(CUmodule* module, const void* image) {
 }
 
 CUresult cuModuleUnload(CUmodule handle) {
-  FAKE_ENTER(true);
+  FAKE_ENTER_RELEASE(true);
   Module* const module = known<Module>(s.modules, handle);
   if (module == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  if (module->pending > 0) s.report("a module unloaded while its kernels wait to run");
+  if (module->pending > 0) {
+    s.report("a module unloaded while its kernels wait to run");
+    s.run_all();
+  }
   s.modules.erase(module);
   delete module;
-  return CUDA_SUCCESS;
+  return fails;
 }
 
 CUresult cuModuleGetFunction(CUfunction* function, CUmodule handle, const char* name) {
@@ -456,12 +470,12 @@ CUresult cuGraphCreate(CUgraph* graph, unsigned) {
 }
 
 CUresult cuGraphDestroy(CUgraph handle) {
-  FAKE_ENTER(true);
+  FAKE_ENTER_RELEASE(true);
   FakeGraph* const graph = known<FakeGraph>(s.graphs, handle);
   if (graph == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   s.graphs.erase(graph);
   delete graph;
-  return CUDA_SUCCESS;
+  return fails;
 }
 
 CUresult cuGraphAddKernelNode(CUgraphNode* node, CUgraph handle, const CUgraphNode* before, std::size_t count,
@@ -497,12 +511,12 @@ CUresult cuGraphInstantiate(CUgraphExec* executable, CUgraph handle, unsigned lo
 }
 
 CUresult cuGraphExecDestroy(CUgraphExec handle) {
-  FAKE_ENTER(true);
+  FAKE_ENTER_RELEASE(true);
   GraphExecutable* const executable = known<GraphExecutable>(s.executables, handle);
   if (executable == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   s.executables.erase(executable);
   delete executable;
-  return CUDA_SUCCESS;
+  return fails;
 }
 
 CUresult cuGraphExecKernelNodeSetParams(CUgraphExec handle, CUgraphNode node,

@@ -73,7 +73,8 @@ nvrtcResult nvrtcCreateProgram(nvrtcProgram* program, const char* source, const 
 }
 
 nvrtcResult nvrtcDestroyProgram(nvrtcProgram* program) {
-  FAKE_ENTER();
+  fake_cuda::State& s = fake_cuda::state();
+  const std::lock_guard lock(s.mutex);
   --s.programs;
   delete *program;
   *program = nullptr;
