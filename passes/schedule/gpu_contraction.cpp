@@ -59,6 +59,40 @@ double block_cycles(const ContractionTile& tile, std::int64_t steps) {
   return slices * (static_cast<double>(tile.bk) * step + 500);
 }
 
+/// Elements from one row of a shared tile to the next.
+std::int64_t row_elements(std::int64_t size, std::int64_t depth, std::int64_t bytes, bool along_k) {
+  return size + (along_k ? padding(size, depth, bytes) : 0);
+}
+
+/// The sizes of a contraction, and how its operands lie in memory: along the steps, or along their own side.
+struct Extents {
+  std::int64_t m, n, k, z, bytes;
+  bool a_along_k, b_along_k;
+
+  std::int64_t blocks(const ContractionTile& tile) const {
+    return ceil_div(m, tile.bm) * ceil_div(n, tile.bn) * z;
+  }
+  std::int64_t shared_bytes(const ContractionTile& tile) const {
+    return tile.bk * bytes *
+           (row_elements(tile.bm, tile.bk, bytes, a_along_k) +
+            row_elements(tile.bn, tile.bk, bytes, b_along_k));
+  }
+};
+
+std::optional<ContractionTile> choose_tile(const Extents& extents, const Target& target) {
+  std::optional<ContractionTile> best;
+  double least = 0;
+  for (const ContractionTile& tile : kTiles) {
+    if (tile.threads() != target.block_threads || extents.shared_bytes(tile) > target.shared_bytes) continue;
+    const std::int64_t waves = ceil_div(extents.blocks(tile), std::max(1, target.multiprocessors));
+    const double cycles = static_cast<double>(waves) * block_cycles(tile, extents.k);
+    if (best && cycles >= least) continue;
+    best = tile;
+    least = cycles;
+  }
+  return best;
+}
+
 }  // namespace
 
 std::optional<GpuScheduler::Contraction> GpuScheduler::match_contraction(const Band& band) {
@@ -146,57 +180,82 @@ std::optional<GpuScheduler::Contraction> GpuScheduler::match_contraction(const B
   return result;
 }
 
+bool GpuScheduler::runs_along(ExprId value, VarId var) {
+  std::vector<ExprId> stack{value};
+  while (!stack.empty()) {
+    const ExprId id = stack.back();
+    stack.pop_back();
+    if (!id) continue;
+    const Expr& expr = exprs_[id];
+    if (expr.kind == ExprKind::kLoad && stride_along(exprs_, reads_, expr.args[0], var) == Stride::kUnit)
+      return true;
+    stack.insert(stack.end(), expr.args.begin(), expr.args.end());
+  }
+  return false;
+}
+
+GpuScheduler::Staged GpuScheduler::stage(const std::string& name, const Operand& operand,
+                                         const Contraction& contraction, ExprId k_begin, ExprId z,
+                                         std::int64_t depth) {
+  const DType dtype = exprs_.dtype(operand.value);
+  const std::int64_t threads = target_.block_threads, copies = operand.tile * depth / threads;
+  const std::int64_t row =
+      row_elements(operand.tile, depth, static_cast<std::int64_t>(byte_size(dtype)), operand.along_k);
+  const BufferId buffer = shared(name, dtype, depth * row);
+
+  // Neighbouring threads read neighbouring elements of memory.
+  const VarId copy = exprs_.new_var("c", copies);
+  const ExprId t = exprs_.var(thread_);
+  const ExprId number = copies == 1 ? t : exprs_.add(exprs_.mul(exprs_.var(copy), threads), t);
+  const ExprId step = operand.along_k ? exprs_.rem(number, depth) : exprs_.div(number, operand.tile);
+  const ExprId place = operand.along_k ? exprs_.div(number, depth) : exprs_.rem(number, operand.tile);
+  const ExprId side = exprs_.add(operand.begin, place), k = exprs_.add(k_begin, step);
+  std::unordered_map<std::uint32_t, ExprId> values;
+  flatten(operand.vars, side, values);
+  flatten(contraction.k, k, values);
+  flatten(contraction.z, z, values);
+  ExprId value = exprs_.substitute(operand.value, values);
+
+  // Beyond the edges stand zeros: they add nothing.
+  const std::int64_t sides = size(operand.vars), steps = size(contraction.k);
+  const ExprId exists = exprs_.both(sides % operand.tile ? less(side, sides) : ExprId{},
+                                    steps % depth ? less(k, steps) : ExprId{});
+  if (exists) {
+    const ExprId zero = exprs_.bits(dtype, 0);
+    value = exprs_.apply(ScalarOp::select, {exists, guarded(value, exists), zero});
+  }
+  std::vector<ExprId> roots{value};
+  std::vector<Stmt> body = bind_shared(exprs_, roots);
+  body.push_back(Stmt::make_store(buffer, exprs_.add(exprs_.mul(step, row), place), roots[0]));
+  if (copies > 1) {
+    std::vector<Stmt> loop;
+    loop.push_back(Stmt::make_for(copy, copies, LoopKind::kUnroll, std::move(body)));
+    body = std::move(loop);
+  }
+  return {buffer, row, std::move(body)};
+}
+
 std::optional<std::vector<Stmt>> GpuScheduler::contraction(const Band& band) {
   const auto matched = match_contraction(band);
   if (!matched) return std::nullopt;
   const Contraction& c = *matched;
-  const std::int64_t m_size = size(c.m), n_size = size(c.n), k_size = size(c.k), z_size = size(c.z);
   const DType dtype = exprs_.dtype(c.a);
-  const auto bytes = static_cast<std::int64_t>(byte_size(dtype));
-
-  const auto blocks_of = [&](const ContractionTile& tile) {
-    return ceil_div(m_size, tile.bm) * ceil_div(n_size, tile.bn) * z_size;
-  };
-  /// Along which variable does an operand lie in memory: the steps, or its own side?
-  const auto runs_along_k = [&](ExprId operand) {
-    std::vector<ExprId> stack{operand};
-    bool along = false;
-    while (!stack.empty()) {
-      const ExprId id = stack.back();
-      stack.pop_back();
-      if (!id) continue;
-      const Expr& expr = exprs_[id];
-      if (expr.kind == ExprKind::kLoad)
-        along = along || stride_along(exprs_, reads_, expr.args[0], c.k.back()) == Stride::kUnit;
-      stack.insert(stack.end(), expr.args.begin(), expr.args.end());
-    }
-    return along;
-  };
-  const bool a_along_k = runs_along_k(c.a), b_along_k = runs_along_k(c.b);
-  const auto row_size = [&](std::int64_t side, std::int64_t bk, bool along_k) {
-    return side + (along_k ? padding(side, bk, bytes) : 0);
-  };
-
-  const ContractionTile* best = nullptr;
-  double least = 0;
-  for (const ContractionTile& tile : kTiles) {
-    const std::int64_t elements =
-        tile.bk * (row_size(tile.bm, tile.bk, a_along_k) + row_size(tile.bn, tile.bk, b_along_k));
-    if (tile.threads() != target_.block_threads || elements * bytes > target_.shared_bytes) continue;
-    const std::int64_t waves = ceil_div(blocks_of(tile), std::max(1, target_.multiprocessors));
-    const double cycles = static_cast<double>(waves) * block_cycles(tile, k_size);
-    if (best && cycles >= least) continue;
-    best = &tile;
-    least = cycles;
-  }
-  if (!best) return std::nullopt;
-  const ContractionTile tile = *best;
+  const Extents extents{size(c.m),
+                        size(c.n),
+                        size(c.k),
+                        size(c.z),
+                        static_cast<std::int64_t>(byte_size(dtype)),
+                        runs_along(c.a, c.k.back()),
+                        runs_along(c.b, c.k.back())};
+  const auto chosen = choose_tile(extents, target_);
+  if (!chosen) return std::nullopt;
+  const ContractionTile& tile = *chosen;
   note(fmt::format("tile {}x{}x{}, thread {}x{}", tile.bm, tile.bn, tile.bk, tile.tm, tile.tn));
 
   // Where the block's tile lies, and which of its results are this thread's: every (bm / tm)-th row and every
   // (bn / tn)-th column, so that neighbouring threads read and store neighbouring columns.
-  const std::int64_t m_tiles = ceil_div(m_size, tile.bm), n_tiles = ceil_div(n_size, tile.bn);
-  blocks_ = blocks_of(tile);
+  const std::int64_t m_tiles = ceil_div(extents.m, tile.bm), n_tiles = ceil_div(extents.n, tile.bn);
+  blocks_ = extents.blocks(tile);
   const ExprId g = exprs_.var(block_), t = exprs_.var(thread_), zero = exprs_.index(0);
   const ExprId n_begin = exprs_.mul(exprs_.rem(g, n_tiles), tile.bn);
   const ExprId m_begin = exprs_.mul(exprs_.rem(exprs_.div(g, n_tiles), m_tiles), tile.bm);
@@ -215,48 +274,12 @@ std::optional<std::vector<Stmt>> GpuScheduler::contraction(const Band& band) {
   const BufferId sums = kernel_.add_buffer("sums", {dtype, {tile.tm * tile.tn}, {}}, Scope::kRegister);
   const ExprId place = exprs_.add(exprs_.mul(line, tile.tn), stripe);
   const ExprId sum = exprs_.load(sums, dtype, place);
-  const std::int64_t slices = ceil_div(k_size, tile.bk);
+  const std::int64_t slices = ceil_div(extents.k, tile.bk);
   const VarId slice = exprs_.new_var("k", slices);
   const ExprId k_begin = slices == 1 ? zero : exprs_.mul(exprs_.var(slice), tile.bk);
 
-  // One slice of one operand into shared memory, [step][side].
-  struct Staged {
-    BufferId buffer;
-    std::int64_t row;
-    std::vector<Stmt> copy;
-  };
-  const auto stage = [&](const std::string& name, ExprId operand, const std::vector<VarId>& vars,
-                         ExprId begin, std::int64_t side, std::int64_t side_size, bool along_k) {
-    Staged result{{}, row_size(side, tile.bk, along_k), {}};
-    result.buffer = shared(name, dtype, tile.bk * result.row);
-    const std::int64_t copies = side * tile.bk / target_.block_threads;
-    const VarId copy = exprs_.new_var("c", copies);
-    const ExprId number =
-        copies == 1 ? t : exprs_.add(exprs_.mul(exprs_.var(copy), target_.block_threads), t);
-    const ExprId step = along_k ? exprs_.rem(number, tile.bk) : exprs_.div(number, side);
-    const ExprId place_in = along_k ? exprs_.div(number, tile.bk) : exprs_.rem(number, side);
-    const ExprId at = exprs_.add(begin, place_in), k = exprs_.add(k_begin, step);
-    std::unordered_map<std::uint32_t, ExprId> values;
-    flatten(vars, at, values);
-    flatten(c.k, k, values);
-    flatten(c.z, z, values);
-    ExprId value = exprs_.substitute(operand, values);
-    const ExprId exists = exprs_.both(side_size % side ? less(at, side_size) : ExprId{},
-                                      k_size % tile.bk ? less(k, k_size) : ExprId{});
-    if (exists)
-      value = exprs_.apply(ScalarOp::select, {exists, guarded(value, exists), exprs_.bits(dtype, 0)});
-    std::vector<ExprId> roots{value};
-    std::vector<Stmt> body = bind_shared(exprs_, roots);
-    body.push_back(
-        Stmt::make_store(result.buffer, exprs_.add(exprs_.mul(step, result.row), place_in), roots[0]));
-    if (copies == 1)
-      result.copy = std::move(body);
-    else
-      result.copy.push_back(Stmt::make_for(copy, copies, LoopKind::kUnroll, std::move(body)));
-    return result;
-  };
-  Staged a = stage("lhs", c.a, c.m, m_begin, tile.bm, m_size, a_along_k);
-  Staged b = stage("rhs", c.b, c.n, n_begin, tile.bn, n_size, b_along_k);
+  const Staged a = stage("lhs", {c.a, c.m, m_begin, tile.bm, extents.a_along_k}, c, k_begin, z, tile.bk);
+  const Staged b = stage("rhs", {c.b, c.n, n_begin, tile.bn, extents.b_along_k}, c, k_begin, z, tile.bk);
 
   const VarId step = exprs_.new_var("kk", tile.bk);
   const auto staged = [&](const Staged& of, ExprId in) {
@@ -265,8 +288,8 @@ std::optional<std::vector<Stmt>> GpuScheduler::contraction(const Band& band) {
   const ExprId lhs = staged(a, m_in), rhs = staged(b, n_in);
   const ExprId next = c.fused ? exprs_.apply(ScalarOp::fma, {lhs, rhs, sum})
                               : exprs_.apply(ScalarOp::add, {sum, exprs_.apply(ScalarOp::mul, {lhs, rhs})});
-  std::vector<Stmt> work = std::move(a.copy);
-  append(work, std::move(b.copy));
+  std::vector<Stmt> work = a.copy;
+  append(work, b.copy);
   work.push_back(Stmt::make_barrier());
   append(work, in_tile(loop_of(step, tile.bk, {Stmt::make_store(sums, place, next)})));
   if (slices > 1) work.push_back(Stmt::make_barrier());
@@ -284,8 +307,8 @@ std::optional<std::vector<Stmt>> GpuScheduler::contraction(const Band& band) {
     return expr.kind == ExprKind::kLoad && expr.buffer == c.sum ? sum : ExprId{};
   });
   rewrite_exprs(epilogue, [&](ExprId id) { return read_sums(id); });
-  const ExprId exists = exprs_.both(m_size % tile.bm ? less(m, m_size) : ExprId{},
-                                    n_size % tile.bn ? less(n, n_size) : ExprId{});
+  const ExprId exists = exprs_.both(extents.m % tile.bm ? less(m, extents.m) : ExprId{},
+                                    extents.n % tile.bn ? less(n, extents.n) : ExprId{});
   if (!exists) {
     epilogue = in_tile(std::move(epilogue));
   } else {

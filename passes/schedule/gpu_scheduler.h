@@ -78,7 +78,25 @@ class GpuScheduler {
   /// Could a store of the body hit memory that other threads of the team may still have to read?
   bool may_overwrite_loads(const std::vector<Stmt>& body) const;
 
+  /// One operand of a block's tile: `tile` places of its own side (`vars`) from `begin` on.
+  struct Operand {
+    ExprId value;
+    const std::vector<VarId>& vars;
+    ExprId begin;
+    std::int64_t tile;
+    bool along_k;  ///< memory runs along the steps, so threads that copy it do
+  };
+  /// A slice of it in shared memory: [step][place], `row` elements a step.
+  struct Staged {
+    BufferId buffer;
+    std::int64_t row;
+    std::vector<Stmt> copy;  ///< by all threads of the block
+  };
   std::optional<Contraction> match_contraction(const Band& band);
+  Staged stage(const std::string& name, const Operand& operand, const Contraction& contraction,
+               ExprId k_begin, ExprId z, std::int64_t depth);
+  /// Does a load in `value` move by one element along `var`?
+  bool runs_along(ExprId value, VarId var);
 
   /// Innermost serial loops do a few iterations at a time.
   void unroll(std::vector<Stmt>& body);
