@@ -33,9 +33,9 @@ class Fiber {
   void* argument_ = nullptr;
   ucontext_t own_{}, host_{};
   // For the address sanitizer, which follows stacks.
-  void *own_fake_stack_ = nullptr, *host_fake_stack_ = nullptr;
-  const void* host_stack_ = nullptr;
-  std::size_t host_stack_bytes_ = 0;
+  [[maybe_unused]] void *own_fake_stack_ = nullptr, *host_fake_stack_ = nullptr;
+  [[maybe_unused]] const void* host_stack_ = nullptr;
+  [[maybe_unused]] std::size_t host_stack_bytes_ = 0;
 };
 
 }  // namespace adze::cuda_host
