@@ -10,14 +10,21 @@
 
 #if defined(__SANITIZE_ADDRESS__)
 #define ADZE_ASAN 1
+#elif defined(__SANITIZE_THREAD__)
+#define ADZE_TSAN 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define ADZE_ASAN 1
+#elif __has_feature(thread_sanitizer)
+#define ADZE_TSAN 1
 #endif
 #endif
 #ifdef ADZE_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+#endif
+#ifdef ADZE_TSAN
+#include <sanitizer/tsan_interface.h>
 #endif
 
 namespace adze::cuda_host {
@@ -39,12 +46,18 @@ Fiber::Fiber() {
   if (memory == MAP_FAILED) throw RuntimeError("cuda-host: out of memory for the stacks of threads");
   mprotect(memory, page, PROT_NONE);
   stack_ = static_cast<std::byte*>(memory) + page;
+#ifdef ADZE_TSAN
+  own_tsan_ = __tsan_create_fiber(0);
+#endif
 }
 
 Fiber::~Fiber() {
   const std::size_t page = page_bytes();
 #ifdef ADZE_ASAN
   ASAN_UNPOISON_MEMORY_REGION(stack_, kStackBytes);
+#endif
+#ifdef ADZE_TSAN
+  __tsan_destroy_fiber(own_tsan_);
 #endif
   munmap(stack_ - page, kStackBytes + page);
 }
@@ -79,6 +92,10 @@ void Fiber::resume() {
 #ifdef ADZE_ASAN
   __sanitizer_start_switch_fiber(&host_fake_stack_, stack_, kStackBytes);
 #endif
+#ifdef ADZE_TSAN
+  host_tsan_ = __tsan_get_current_fiber();
+  __tsan_switch_to_fiber(own_tsan_, 0);
+#endif
   swapcontext(&host_, &own_);
 #ifdef ADZE_ASAN
   __sanitizer_finish_switch_fiber(host_fake_stack_, nullptr, nullptr);
@@ -92,6 +109,9 @@ void Fiber::suspend() {
 void Fiber::switch_out([[maybe_unused]] bool last) {
 #ifdef ADZE_ASAN
   __sanitizer_start_switch_fiber(last ? nullptr : &own_fake_stack_, host_stack_, host_stack_bytes_);
+#endif
+#ifdef ADZE_TSAN
+  __tsan_switch_to_fiber(host_tsan_, 0);
 #endif
   swapcontext(&own_, &host_);
 #ifdef ADZE_ASAN

@@ -32,10 +32,11 @@ class Fiber {
   void (*body_)(void*) = nullptr;
   void* argument_ = nullptr;
   ucontext_t own_{}, host_{};
-  // For the address sanitizer, which follows stacks.
+  // For the sanitizers, which follow stacks.
   [[maybe_unused]] void *own_fake_stack_ = nullptr, *host_fake_stack_ = nullptr;
   [[maybe_unused]] const void* host_stack_ = nullptr;
   [[maybe_unused]] std::size_t host_stack_bytes_ = 0;
+  [[maybe_unused]] void *own_tsan_ = nullptr, *host_tsan_ = nullptr;
 };
 
 }  // namespace adze::cuda_host
