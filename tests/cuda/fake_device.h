@@ -21,6 +21,7 @@ namespace adze::testing {
 /// The fake driver and NVRTC, which this process uses from now on.
 inline fake_cuda::Control& fake() {
   static fake_cuda::Control* const control = [] {
+    setenv("ADZE_CACHE_DIR", "off", 1);
     setenv("ADZE_CUDA_DRIVER", FAKE_CUDA, 1);
     setenv("ADZE_NVRTC", FAKE_CUDA, 1);
     void* const library = dlopen(FAKE_CUDA, RTLD_NOW | RTLD_LOCAL);
