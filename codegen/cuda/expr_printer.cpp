@@ -219,11 +219,20 @@ std::string ExprPrinter::scalar(const Expr& expr, ExprId id) {
   for (std::size_t i = 0; i < count; ++i) {
     operands.push_back(narrow ? value(expr.args[i]) : wide(expr.args[i]));
   }
+  if (expr.op == ScalarOp::select && is_guarded_by(expr.args[1], expr.args[0])) {
+    const Expr& load = exprs_[expr.args[1]];  // one condition will do
+    operands[1] = fmt::format("{}[{}]", buffer(load.buffer), value(load.args[0]));
+  }
   const std::string_view index = index_operator(expr.op);
   if (expr.dtype == DType::kI64 && !index.empty() && exprs_.range(id)) {
     return fmt::format("({} {} {})", operands[0], index, operands[1]);
   }
   return apply(expr.op, dtype, operands);
+}
+
+bool ExprPrinter::is_guarded_by(ExprId load, ExprId condition) const {
+  return exprs_[load].kind == ExprKind::kLoad && exprs_[load].args[1] == condition &&
+         texts_[load.index].starts_with("(" + texts_[condition.index] + " ? ");  // it has no name
 }
 
 bool ExprPrinter::is_multiple(ExprId id, std::int64_t factor) {

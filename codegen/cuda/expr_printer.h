@@ -68,6 +68,8 @@ class ExprPrinter {
   bool compute_narrow(loop::ExprId id);
   std::string compute(loop::ExprId id);
   std::string scalar(const loop::Expr& expr, loop::ExprId id);
+  /// Does `condition` say whether `load`, which has just been computed, reads?
+  bool is_guarded_by(loop::ExprId load, loop::ExprId condition) const;
 
   const loop::Kernel& kernel_;
   loop::Exprs& exprs_;
