@@ -24,6 +24,9 @@ constexpr ContractionTile kTiles[] = {
 
 /// Fewer results a side, or fewer steps, are not worth a tile: such contractions are done as rows.
 constexpr std::int64_t kLeastSide = 4, kLeastSteps = 8;
+/// A long sum for few results keeps few blocks busy: rows, whose teams share the steps, may be this much
+/// faster.
+constexpr double kRowsGain = 4;
 
 constexpr std::int64_t kBankBytes = 4, kBanks = 32;
 
@@ -79,16 +82,17 @@ struct Extents {
   }
 };
 
-std::optional<ContractionTile> choose_tile(const Extents& extents, const Target& target) {
-  std::optional<ContractionTile> best;
-  double least = 0;
+struct Choice {
+  ContractionTile tile;
+  double cycles;
+};
+std::optional<Choice> choose_tile(const Extents& extents, const Target& target) {
+  std::optional<Choice> best;
   for (const ContractionTile& tile : kTiles) {
     if (tile.threads() != target.block_threads || extents.shared_bytes(tile) > target.shared_bytes) continue;
     const std::int64_t waves = ceil_div(extents.blocks(tile), std::max(1, target.multiprocessors));
     const double cycles = static_cast<double>(waves) * block_cycles(tile, extents.k);
-    if (best && cycles >= least) continue;
-    best = tile;
-    least = cycles;
+    if (!best || cycles < best->cycles) best = {tile, cycles};
   }
   return best;
 }
@@ -249,7 +253,9 @@ std::optional<std::vector<Stmt>> GpuScheduler::contraction(const Band& band) {
                         runs_along(c.b, c.k.back())};
   const auto chosen = choose_tile(extents, target_);
   if (!chosen) return std::nullopt;
-  const ContractionTile& tile = *chosen;
+  const Team rows = choose_team(band, size(band.vars), std::max(1, target_.multiprocessors));
+  if (kRowsGain * rows.cycles < chosen->cycles) return std::nullopt;
+  const ContractionTile& tile = chosen->tile;
   note(fmt::format("tile {}x{}x{}, thread {}x{}", tile.bm, tile.bn, tile.bk, tile.tm, tile.tn));
 
   // Where the block's tile lies, and which of its results are this thread's: every (bm / tm)-th row and every

@@ -13,6 +13,12 @@
 namespace adze::loop {
 namespace {
 
+// In cycles of a current GPU, roughly: a load from afar with three others on their way beside it, one step of
+// a fold by shuffles, a join of warps through shared memory, what a round of rows costs besides.
+constexpr double kWait = 125, kShuffle = 25, kJoin = 100, kRound = 100;
+/// Blocks that share a multiprocessor.
+constexpr std::int64_t kBlocksAtOnce = 4;
+
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
   return (a + b - 1) / b;
 }
@@ -35,36 +41,38 @@ Team GpuScheduler::choose_team(const Band& band, std::int64_t count, std::int64_
   // How do the accesses of the inner loops move: along the loop, along the rows?
   struct Access {
     Stride along_loop, along_rows;
-    double weight;
   };
-  std::vector<Access> accesses;
-  std::int64_t steps = 1;
-  double folds = 0;
+  struct Loop {
+    std::int64_t extent;
+    double folds;
+    std::vector<Access> accesses;
+  };
+  std::vector<Loop> loops;
   const auto visit = [&](auto&& self, const std::vector<Stmt>& body) -> void {
     for (const Stmt& stmt : body) {
       if (stmt.kind == StmtKind::kAlloc) self(self, stmt.body);
       if (stmt.kind != StmtKind::kFor) continue;
       const Band inner = peel(stmt);
-      const std::int64_t extent = size(inner.vars);
-      steps = std::max(steps, extent);
-      if (const auto carries = carried(kernel_, inner.body)) folds += static_cast<double>(carries->size());
+      const auto carries = carried(kernel_, inner.body);
+      Loop& loop = loops.emplace_back(
+          Loop{size(inner.vars), carries ? static_cast<double>(carries->size()) : 0.0, {}});
       const auto along = [&](ExprId id, const std::vector<VarId>& vars) {
         return vars.empty() ? Stride::kNone : stride_along(exprs_, reads_, id, vars.back());
       };
-      const auto address = [&](ExprId id) {
-        accesses.push_back({along(id, inner.vars), along(id, band.vars), static_cast<double>(extent)});
+      const auto add = [&](BufferId buffer, ExprId address) {
+        if (kernel_.buffers[buffer.index].scope != Scope::kRegister)
+          loop.accesses.push_back({along(address, inner.vars), along(address, band.vars)});
       };
       std::unordered_set<std::uint32_t> seen;
       for_each_stmt(inner.body, [&](const Stmt& leaf) {
-        if (leaf.index && kernel_.buffers[leaf.buffer.index].scope != Scope::kRegister) address(leaf.index);
+        if (leaf.index) add(leaf.buffer, leaf.index);
         std::vector<ExprId> stack{leaf.value};
         while (!stack.empty()) {
           const ExprId id = stack.back();
           stack.pop_back();
           if (!id || !seen.insert(id.index).second) continue;
           const Expr& expr = exprs_[id];
-          if (expr.kind == ExprKind::kLoad && kernel_.buffers[expr.buffer.index].scope != Scope::kRegister)
-            address(expr.args[0]);
+          if (expr.kind == ExprKind::kLoad) add(expr.buffer, expr.args[0]);
           stack.insert(stack.end(), expr.args.begin(), expr.args.end());
         }
       });
@@ -72,38 +80,41 @@ Team GpuScheduler::choose_team(const Band& band, std::int64_t count, std::int64_
   };
   visit(visit, band.body);
 
-  // Sectors of memory (32 bytes) that one access of a warp touches: `lanes` steps of 32 / lanes rows.
-  const auto sectors = [&](std::int64_t lanes) {
-    const auto spread_over = [](Stride stride, std::int64_t threads) {
-      const auto n = static_cast<double>(threads);
-      return stride == Stride::kNone ? 1.0 : stride == Stride::kUnit ? std::max(1.0, n / 8) : n;
-    };
-    double sum = 0, weight = 0;
-    for (const Access& access : accesses) {
-      weight += access.weight;
-      sum += access.weight * spread_over(access.along_loop, lanes) *
-             spread_over(access.along_rows, kWarpThreads / lanes);
-    }
-    return weight > 0 ? sum / weight : 1.0;
-  };
-  // The time of one thread: its share of the loops, each step slower the more memory a warp touches, and what
-  // the folds of its team cost.
+  // Cycles: either threads wait for memory, a few loads at a time, or the multiprocessor is busy with the
+  // sectors (32 bytes) that its warps touch, a warp `lanes` steps of 32 / lanes rows at once.
   const std::int64_t all = target_.block_threads / kWarpThreads, threads = blocks * target_.block_threads;
-  const auto cost = [&](std::int64_t lanes, std::int64_t warps) {
-    const double rounds = static_cast<double>(ceil_div(count * lanes * warps, threads));
-    const double shuffles = 3 * std::log2(static_cast<double>(lanes)), join = warps > 1 ? 30 : 0;
-    return rounds * (static_cast<double>(ceil_div(steps, lanes * warps)) * (4 + sectors(lanes)) +
-                     folds * (shuffles + join) + 10);
+  const auto touched = [](Stride stride, std::int64_t n) {
+    return stride == Stride::kNone ? 1.0 : static_cast<double>(stride == Stride::kUnit ? ceil_div(n, 8) : n);
   };
+  const auto cycles = [&](std::int64_t lanes, std::int64_t warps) {
+    const std::int64_t rounds = ceil_div(count * lanes * warps, threads);
+    double waiting = kRound, busy = 0;
+    for (const Loop& loop : loops) {
+      const auto steps = static_cast<double>(ceil_div(loop.extent, lanes * warps));
+      waiting += steps * kWait +
+                 loop.folds * (kShuffle * std::log2(static_cast<double>(lanes)) + (warps > 1 ? kJoin : 0.0));
+      for (const Access& access : loop.accesses) {
+        busy += steps * static_cast<double>(all) * touched(access.along_loop, lanes) *
+                touched(access.along_rows, kWarpThreads / lanes);
+      }
+    }
+    // While one block waits others work, where there are several.
+    const std::int64_t waits = blocks > 1 ? ceil_div(rounds, kBlocksAtOnce) : rounds;
+    return std::max(static_cast<double>(waits) * waiting, static_cast<double>(rounds) * busy);
+  };
+  std::int64_t longest = 1;
+  for (const Loop& loop : loops) longest = std::max(longest, loop.extent);
   std::int64_t best_lanes = 1, best_warps = 1;
   for (const std::int64_t warps : {std::int64_t{1}, all}) {
-    for (std::int64_t lanes = 1; lanes <= kWarpThreads && lanes < 2 * steps; lanes *= 2) {
-      if (cost(lanes, warps) >= cost(best_lanes, best_warps)) continue;
+    for (std::int64_t lanes = 1; lanes <= kWarpThreads && lanes < 2 * longest; lanes *= 2) {
+      if (cycles(lanes, warps) >= cycles(best_lanes, best_warps)) continue;
       best_lanes = lanes;
       best_warps = warps;
     }
   }
-  return team(best_lanes, best_warps);
+  Team best = team(best_lanes, best_warps);
+  best.cycles = cycles(best_lanes, best_warps);
+  return best;
 }
 
 void GpuScheduler::remember_loads(ExprId id) {

@@ -21,6 +21,7 @@ struct Team {
   std::int64_t warps = 1;  ///< 1, or all of the block
   ExprId member;           ///< of a thread: its number in its team, below size()
   ExprId row;              ///< of a thread: its team's number in the block
+  double cycles = 0;       ///< estimate of choose_team, for all rows
 
   std::int64_t size() const { return lanes * warps; }
 };

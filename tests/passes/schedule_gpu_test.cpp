@@ -322,6 +322,7 @@ TEST(ScheduleGpu, TilesOfEveryKind) {
         ASSERT_EQ(lowered.program.kernels.size(), 1u);
         const loop::Kernel& kernel = lowered.program.kernels[0];
         SCOPED_TRACE(loop::print(kernel));
+        if (!kernel.schedule.at(0).starts_with("tile")) continue;  // too few results: rows
         EXPECT_EQ(bank_conflicts(kernel), 1u);
         if (!tiles.insert(kernel.schedule.at(0)).second) continue;
         const std::vector<Literal> arguments = random_arguments(graph, 1);
