@@ -6,7 +6,7 @@
 #   bench/gpu.sh [--device cuda:N] [--seconds S] [--report FILE] [WORKLOAD...]
 #
 # The table is printed, and written to FILE (build/gpu.md by default). Exit code: 0 when everything is good, 1 when a test, a
-# check or a workload fails, 3 when there is no GPU to run on.
+# check or a workload fails, 3 when there is no GPU to run on. (--device cuda-host goes through the same steps without one.)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -30,7 +30,10 @@ say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 no_gpu() { say "No GPU to run on: $*"; exit 3; }
 
 # Before minutes of building: is there one at all?
-compgen -G '/dev/nvidia[0-9]*' >/dev/null || [ -e /dev/dxg ] || no_gpu "this machine has no /dev/nvidia0"
+[ "$device" != cuda ] || device=cuda:0
+case $device in
+  cuda:*) compgen -G '/dev/nvidia[0-9]*' >/dev/null || [ -e /dev/dxg ] || no_gpu "this machine has no /dev/nvidia0" ;;
+esac
 
 preset=release
 if ! compgen -G '/usr/lib/llvm-19/lib/cmake/llvm/LLVMConfig.cmake' >/dev/null && ! command -v llvm-config-19 >/dev/null; then
@@ -44,7 +47,7 @@ cmake --build --preset "$preset" -j "$(nproc)" >&2
 
 problem=$("$build/tools/adze" devices | sed -n "s/^$device *not usable: //p")
 [ -z "$problem" ] || no_gpu "$problem"
-"$build/tools/adze" devices | grep -q "^$device " || no_gpu "there is no $device; \`adze devices\` lists what there is"
+"$build/tools/adze" devices | grep -qE "^$device( |\$)" || no_gpu "there is no $device; \`adze devices\` lists what there is"
 
 failed=()
 say "Testing on $device"

@@ -2,13 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <thread>
 
 #include "codegen/host_target.h"
 #include "ir/text.h"
+#include "runtime/kernel_cache.h"
 #include "support/native_code.h"
+#include "support/temp_dir.h"
 
 namespace adze {
 namespace {
@@ -174,6 +177,26 @@ TEST(Executable, TimesItsCompilationOnly) {
   EXPECT_EQ(executable->timings().back().pass, "link");
   EXPECT_GT(executable->compile_milliseconds(), 0);
   EXPECT_LT(executable->compile_milliseconds(), 1e6);
+}
+
+TEST(Executable, FromTheKernelCacheIsTheSame) {
+  ADZE_NEEDS_NATIVE_CODE();
+  const testing::TempDir directory;
+  std::vector<std::vector<float>> results;
+  std::vector<bool> found;
+  for (int i = 0; i < 3; ++i) {
+    KernelCache cache({directory / "cache"});  // another process, as far as it can tell
+    CompileContext settings = context();
+    settings.cache = &cache;
+    if (i == 2) settings.disabled = {"schedule_cpu"};  // other code for the same graph
+    const auto executable = Executable::build(parse_graph(kStep), {}, Device::kCpu, settings);
+    results.push_back(values(run(*executable, {{buffer({1, 2, 3, 4})}, {buffer({5, 6, 7, 8})}})[0]));
+    found.push_back(std::any_of(settings.timings.begin(), settings.timings.end(),
+                                [](const auto& timing) { return timing.pass == "cached object"; }));
+  }
+  EXPECT_EQ(found, (std::vector<bool>{false, true, false}));
+  EXPECT_EQ(results[1], results[0]);
+  EXPECT_EQ(results[2], results[0]);
 }
 
 TEST(Buffers, AreAlignedAndNeverEmpty) {
