@@ -148,6 +148,24 @@ TEST(CudaHostKernels, ThreadsFoldInAFixedOrder) {
   expect_as_interpreted({fold_kernel<double>(Combine::kSum, 32)}, {doubles, doubles});
 }
 
+TEST(CudaHostKernels, LanesFoldInAFixedOrder) {
+  for (const std::int64_t lanes : {4, 7, 8}) {
+    GpuKernelBuilder b(kBlocks);
+    const BufferId x = b.input("x", DType::kF32, kBlocks * kThreads * 8);
+    const BufferId out = b.output("out", DType::kF32, kBlocks * kThreads);
+    const ExprId own = b.e.add(b.e.mul(b.g(), kThreads), b.t());
+    const VarId lane = b.e.new_var("lane", lanes);
+    const ExprId value = b.load(x, b.e.add(b.e.mul(own, 8), b.e.var(lane)));
+    const ExprId limit = b.e.add(b.e.rem(b.t(), 9), -1);  // -1 to 7: at times no lane is active
+    const Kernel kernel = b.build({Stmt::make_store(out, own, b.f32(-1)),
+                                   b.vector(lane, {Stmt::make_accumulate(out, own, Combine::kSum, value)},
+                                            lanes == 8 ? limit : ExprId{})});
+    std::vector<float> values = numbers<float>(kBlocks * kThreads * 8);
+    for (float& v : values) v /= 3;
+    expect_as_interpreted({kernel}, {to_bytes(values), to_bytes(std::vector<float>(kBlocks * kThreads))});
+  }
+}
+
 /// x -> x + 1, element i by one block in even kernels and another in odd ones.
 Kernel shifted_step(std::int64_t shift) {
   GpuKernelBuilder b(kBlocks);
