@@ -30,10 +30,6 @@ constexpr double kRowsGain = 4;
 
 constexpr std::int64_t kBankBytes = 4, kBanks = 32;
 
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
-}
-
 /// How many elements to leave free behind each row of `size` elements of a shared tile, so that a warp that
 /// writes along the columns, `depth` rows of them, meets every bank once. (Reads run along the rows.)
 std::int64_t padding(std::int64_t size, std::int64_t depth, std::int64_t bytes) {

@@ -37,7 +37,7 @@ std::int64_t GpuScheduler::map_width(const std::vector<Stmt>& body, VarId positi
 
   const std::int64_t width = target_.vector_bytes / static_cast<std::int64_t>(widest);
   if (width < 2 || count < width * target_.block_threads) return 1;
-  const VarId group = exprs_.new_var("v", (count + width - 1) / width);
+  const VarId group = exprs_.new_var("v", ceil_div(count, width));
   const auto at = [&](ExprId address, std::int64_t lane) {
     const ExprId place = exprs_.add(exprs_.mul(exprs_.var(group), width), lane);
     return exprs_.substitute(address, {{position.index, place}});
@@ -71,7 +71,7 @@ std::vector<Stmt> GpuScheduler::map(Band band) {
   substitute(exprs_, band.body, values);
   const std::int64_t width = map_width(band.body, position, count), per_block = width * threads;
   note("map " + std::to_string(width) + " per thread");
-  blocks_ = (count + per_block - 1) / per_block;
+  blocks_ = ceil_div(count, per_block);
   const ExprId base = grid_position(per_block, exprs_.mul(exprs_.var(thread_), width));
   const bool partial = count % per_block != 0;
   if (width == 1) {

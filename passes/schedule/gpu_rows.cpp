@@ -1,11 +1,9 @@
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
+#include "ir/scalar_eval.h"
 #include "passes/schedule/cost.h"
 #include "passes/schedule/gpu_scheduler.h"
-
-#include "ir/scalar_eval.h"
 
 // Rows: parallel loops whose body has loops, which fold into registers or store. A team of threads works on
 // each row: its threads share the loops, and hold what the row folds to in registers, each for itself.
@@ -18,10 +16,6 @@ namespace {
 constexpr double kWait = 125, kShuffle = 25, kJoin = 100, kRound = 100;
 /// Blocks that share a multiprocessor.
 constexpr std::int64_t kBlocksAtOnce = 4;
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
-}
 
 }  // namespace
 

@@ -126,6 +126,10 @@ class GpuScheduler {
   bool understood_ = true;
 };
 
+/// Rounded up; both positive.
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
 /// Wraps `body` in an If; without a condition, or around nothing, it stays as it is.
 std::vector<Stmt> when(ExprId condition, std::vector<Stmt> body);
 void append(std::vector<Stmt>& into, std::vector<Stmt> from);

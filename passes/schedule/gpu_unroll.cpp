@@ -56,7 +56,7 @@ void GpuScheduler::unroll(std::vector<Stmt>& body) {
         copies = even;
         break;
       }
-    const std::int64_t rounds = (stmt.extent + copies - 1) / copies;
+    const std::int64_t rounds = ceil_div(stmt.extent, copies);
     const VarId round = exprs_.new_var(exprs_.var_name(stmt.var), rounds);
     const VarId copy = exprs_.new_var(exprs_.var_name(stmt.var) + "u", copies);
     const ExprId at = exprs_.add(exprs_.mul(exprs_.var(round), copies), exprs_.var(copy));

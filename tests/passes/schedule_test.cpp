@@ -175,12 +175,16 @@ func @f(%x: f32[3,9,12], %g: f32[3,9,12], %w: f32[3,12,20]) -> f32[3,9,20] {
 }
 )",
               kReordered);
-  check_loops(R"(
-func @f(%x: i32[6,12], %w: i32[12,20]) -> i32[6,20] {
-  %0 = dot_general %x, %w {contract = [1] x [0]} : i32[6,20]
-  return %0
-}
-)");
+  for (const char* dtype : {"i32", "i64"}) {
+    check_loops(fmt::format(R"(
+func @f(%x: {0}[6,12], %w: {0}[12,20], %v: {0}[12]) -> ({0}[6,20], {0}[6]) {{
+  %0 = dot_general %x, %w {{contract = [1] x [0]}} : {0}[6,20]
+  %1 = dot_general %x, %v {{contract = [1] x [0]}} : {0}[6]
+  return %0, %1
+}}
+)",
+                            dtype));
+  }
 }
 
 TEST(ScheduleCpu, WholePrograms) {
