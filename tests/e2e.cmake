@@ -24,3 +24,10 @@ if(TARGET test_frontend AND NOT ADZE_SANITIZE)
   add_test(NAME frontend_on_cuda_host COMMAND test_frontend)
   set_tests_properties(frontend_on_cuda_host PROPERTIES LABELS e2e ENVIRONMENT ADZE_TEST_DEVICE=cuda-host)
 endif()
+if(TARGET workloads AND TARGET digits AND TARGET test_codegen AND ADZE_LLVM)
+  add_test(NAME nvrtc_workloads
+           COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:test_codegen> -DWORKLOADS=$<TARGET_FILE:workloads>
+                   -DDIGITS=$<TARGET_FILE:digits> -DSCRATCH=${PROJECT_BINARY_DIR}/e2e_nvrtc
+                   -P ${CMAKE_CURRENT_SOURCE_DIR}/e2e/nvrtc.cmake)
+  set_tests_properties(nvrtc_workloads PROPERTIES LABELS e2e SKIP_REGULAR_EXPRESSION "skipped: ")
+endif()
