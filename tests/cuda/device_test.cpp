@@ -211,6 +211,16 @@ TEST_F(CudaDeviceTest, SeveralThreadsOnOneProgram) {
   }
 }
 
+TEST_F(CudaDeviceTest, AProgramMayGoBeforeItsWorkIsDone) {
+  const auto device = open_cuda_device(0);
+  for (const Mode mode : {Mode::kGraph, Mode::kPersistent}) {
+    auto executable = build_on(*device, kProducts, {}, mode);
+    const auto results = run_on(*executable, {{floats(ramp(320))}});
+    executable.reset();  // a module that is unloaded while its kernels wait to run counts as misuse
+    EXPECT_EQ(floats(*results[0]), reference(kProducts, {ramp(320)}));
+  }
+}
+
 // Copies ahead.
 
 TEST_F(CudaDeviceTest, WorkWaitsForTheCopiesItNeedsAndNoOthers) {
