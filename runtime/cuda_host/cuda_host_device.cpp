@@ -159,7 +159,7 @@ void HostProgram::run(std::span<void* const> pointers, void* arena) const {
   };
   device_.with_runner([&](cuda_host::GridRunner& runner) {
     module_->attach(runner.host());
-    runner.begin();
+    runner.forget();
     grid_barrier_ = {};  // a run that failed leaves it anyhow
     std::size_t phase = 0;
     for (const CudaSource::Call& call : source_.calls) {
@@ -175,6 +175,7 @@ void HostProgram::run(std::span<void* const> pointers, void* arena) const {
                   .threads = static_cast<std::uint32_t>(source_.threads),
                   .cooperative = cooperative});
     }
+    runner.forget();
   });
 }
 

@@ -64,7 +64,7 @@ GridRunner::GridRunner(std::function<bool(const void*, std::size_t)> owns) : own
   };
 }
 
-void GridRunner::begin() {
+void GridRunner::forget() {
   regions_.clear();
   used_.clear();
   phase_ = 0;

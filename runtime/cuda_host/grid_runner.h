@@ -38,8 +38,8 @@ class GridRunner {
     std::uint32_t blocks = 1, threads = 1;
     bool cooperative = false;
   };
-  /// A run of the program begins: forgets what memory was used for.
-  void begin();
+  /// Forgets what memory was used for: a run of a program begins, or has ended.
+  void forget();
   /// All launches so far are done before the next ones.
   void begin_phase() { ++phase_; }
   void run(const Launch& launch);

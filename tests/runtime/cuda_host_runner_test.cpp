@@ -42,7 +42,7 @@ std::string run(const std::string& body, bool owned = true) {
   for (int again = 0; again < 2; ++again) {  // the runner goes on after an error
     std::array<std::uint32_t, 2> state{};
     void* pointers[] = {x.data(), state.data()};
-    runner.begin();
+    runner.forget();
     try {
       runner.run({module->entry(0, 0), pointers, kBlocks, kThreads, true});
     } catch (const RuntimeError& error) {
