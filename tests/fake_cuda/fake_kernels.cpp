@@ -64,7 +64,7 @@ CUresult load_module(const char* image, Module& module) {
 }
 
 CUresult run_kernels(const std::vector<const Launch*>& launches) {
-  runner().begin();
+  runner().forget();
   for (const Launch* const launch : launches) {
     if (launch->function->entry == nullptr) continue;
     static_cast<const HostModule*>(launch->function->module->code.get())->attach(runner().host());
@@ -78,6 +78,7 @@ CUresult run_kernels(const std::vector<const Launch*>& launches) {
       return state().lose(CUDA_ERROR_LAUNCH_FAILED, error.what());
     }
   }
+  runner().forget();
   return CUDA_SUCCESS;
 }
 
