@@ -10,7 +10,7 @@ namespace adze {
 class CodeCache {
  public:
   virtual ~CodeCache() = default;
-  /// `kind`: "llvm", "cubin", "host"; `content`: everything the code depends on, back end and version
+  /// `kind`: "llvm", "cubin", "ptx", "host"; `content`: everything the code depends on, back end and version
   /// included.
   virtual std::optional<std::string> find(std::string_view kind, std::string_view content) = 0;
   /// Never fails: what cannot be kept is not kept.

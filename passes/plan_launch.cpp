@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "ir/errors.h"
+
 namespace adze {
 
 using loop::BufferRef;
@@ -113,6 +115,8 @@ void plan_launch(loop::Program& program, const Target& target, std::optional<Lau
   std::size_t phase = 0;
   for (const loop::KernelCall& call : program.calls) {
     const loop::Kernel& kernel = program.kernels[call.kernel];
+    ADZE_CHECK(loop::scratch_bytes(kernel) <= target.shared_bytes,
+               "kernel @" + kernel.name + " takes more shared memory than a block has");
     const auto grid = static_cast<double>(loop::grid_extent(kernel));
     blocks = std::max(blocks, loop::grid_extent(kernel));
     const double work = instructions(kernel.exprs, kernel.body) / kCyclesPerMicrosecond;

@@ -9,9 +9,6 @@ namespace adze {
 using loop::BufferRef;
 using Kind = TransferStep::Kind;
 
-namespace {
-
-/// By parameter: does a kernel write to its memory, or a result live there?
 std::vector<bool> overwritten_parameters(const loop::Program& program,
                                          const std::vector<std::optional<std::size_t>>& result_aliases) {
   std::vector<bool> overwritten(program.parameter_types.size(), false);
@@ -28,6 +25,8 @@ std::vector<bool> overwritten_parameters(const loop::Program& program,
   }
   return overwritten;
 }
+
+namespace {
 
 std::string count(std::size_t n, const char* what) {
   return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");

@@ -27,6 +27,10 @@ struct TransferStep {
   friend bool operator==(const TransferStep&, const TransferStep&) = default;
 };
 
+/// By parameter: does a kernel write to its memory, or a result live there?
+std::vector<bool> overwritten_parameters(const loop::Program& program,
+                                         const std::vector<std::optional<std::size_t>>& result_aliases);
+
 /// Before: calls with all their places; `result_aliases` as in MemoryPlan. After: every constant, parameter
 /// and result has its step, and the launch is the last one.
 std::vector<TransferStep> plan_transfers(const loop::Program& program,

@@ -29,8 +29,12 @@ loop::Kernel on_one_thread(loop::Kernel kernel, const Target& target) {
 }
 
 loop::Kernel schedule_gpu(loop::Kernel kernel, const Target& target) {
-  loop::Kernel scheduled = kernel;
-  if (loop::GpuScheduler(scheduled, target).schedule()) return scheduled;
+  // Where many folds want to join warps, shared memory may not do.
+  for (const bool joins : {true, false}) {
+    loop::Kernel scheduled = kernel;
+    if (!loop::GpuScheduler(scheduled, target, joins).schedule()) break;
+    if (loop::scratch_bytes(scheduled) <= target.shared_bytes) return scheduled;
+  }
   return on_one_thread(std::move(kernel), target);
 }
 

@@ -11,20 +11,6 @@
 namespace adze {
 namespace {
 
-/// By parameter: does a kernel write to its memory?
-std::vector<bool> written_parameters(const loop::Program& program) {
-  std::vector<bool> written(program.parameter_types.size(), false);
-  for (const loop::KernelCall& call : program.calls) {
-    const loop::Kernel& kernel = program.kernels[call.kernel];
-    for (std::size_t i = 0; i < call.arguments.size(); ++i) {
-      const loop::BufferRef& ref = call.arguments[i];
-      if (ref.place != loop::BufferRef::Place::kParameter || !kernel.written[i]) continue;
-      written[static_cast<std::size_t>(ref.position)] = true;
-    }
-  }
-  return written;
-}
-
 BufferPtr allocate(const TensorType& type) {
   return Buffer::allocate(static_cast<std::size_t>(type.byte_size()));
 }
@@ -48,7 +34,7 @@ std::shared_ptr<Executable> Executable::start(const Graph& graph) {
 }
 
 void Executable::finish(const CompileContext& context, std::size_t first_timing) {
-  overwrites_ = written_parameters(lowered_.program);
+  overwrites_ = overwritten_parameters(lowered_.program, lowered_.plan.result_aliases);
   arena_bytes_ = lowered_.program.arena_bytes;
   timings_.assign(context.timings.begin() + static_cast<std::ptrdiff_t>(first_timing), context.timings.end());
   context.write_time_table(lowered_.graph.name());
@@ -103,13 +89,9 @@ std::vector<BufferPtr> Executable::run_native(std::span<Argument> arguments) con
   std::vector<void*> pointers;
   pointers.reserve(arguments.size() + result_types_.size() + lowered_.program.constants.size());
   const auto& aliases = lowered_.plan.result_aliases;
-  std::vector<bool> owned = overwrites_;
-  for (const auto& parameter : aliases) {
-    if (parameter) owned[*parameter] = true;
-  }
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     Argument& argument = arguments[i];
-    if (owned[i]) {
+    if (overwrites_[i]) {
       const bool give = argument.donated && argument.buffer.use_count() == 1;
       taken[i] = give ? std::move(argument.buffer) : copy(argument.buffer->data(), parameter_types_[i]);
       taken[i]->take_over();

@@ -58,7 +58,8 @@ class Executable {
   Lowered lowered_;
   std::unique_ptr<NativeCode> code_;
   std::vector<TensorType> parameter_types_, result_types_;
-  std::vector<bool> overwrites_;  ///< by parameter: does the program write to its memory
+  std::vector<bool>
+      overwrites_;  ///< by parameter: does the program write to its memory, or a result live there
   std::int64_t arena_bytes_ = 0;
   std::vector<CompileContext::Timing> timings_;
   std::unique_ptr<ArenaPool> arenas_;

@@ -21,8 +21,9 @@ class GpuRunner {
   GpuRunner(const GpuRunner&) = delete;
   GpuRunner& operator=(const GpuRunner&) = delete;
 
-  /// As Executable::run. The results are on the device; nothing has been waited for. When it throws nothing
-  /// was launched, and all arguments are as they were.
+  /// As Executable::run. The results are on the device; nothing has been waited for. When it throws, all
+  /// arguments are the caller's still; where a launch had begun (cuda-host finds errors in the middle of one)
+  /// those that the program overwrites have lost their contents.
   std::vector<BufferPtr> run(std::span<Argument> arguments) const;
 
  private:

@@ -23,10 +23,9 @@ namespace {
 
 constexpr std::string_view kWhat = "NVRTC (CUDA's run-time compiler)";
 
-/// Sonames of the versions known to work, by the loader's search path and then where toolkits are installed.
+/// Sonames, by the loader's search path and then where toolkits are installed.
 std::vector<std::string> library_names() {
-  const std::vector<std::string> sonames = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2",
-                                            "libnvrtc.so"};
+  const std::vector<std::string> sonames = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"};
   std::vector<std::string> names = sonames;
   std::vector<std::string> roots;
   for (const char* variable : {"CUDA_HOME", "CUDA_PATH"}) {

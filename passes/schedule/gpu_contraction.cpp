@@ -229,7 +229,7 @@ GpuScheduler::Staged GpuScheduler::stage(const std::string& name, const Operand&
   body.push_back(Stmt::make_store(buffer, exprs_.add(exprs_.mul(step, row), place), roots[0]));
   if (copies > 1) {
     std::vector<Stmt> loop;
-    loop.push_back(Stmt::make_for(copy, copies, LoopKind::kUnroll, std::move(body)));
+    loop.push_back(Stmt::make_for(copy, copies, LoopKind::kSerial, std::move(body)));
     body = std::move(loop);
   }
   return {buffer, row, std::move(body)};

@@ -100,6 +100,7 @@ Team GpuScheduler::choose_team(const Band& band, std::int64_t count, std::int64_
   for (const Loop& loop : loops) longest = std::max(longest, loop.extent);
   std::int64_t best_lanes = 1, best_warps = 1;
   for (const std::int64_t warps : {std::int64_t{1}, all}) {
+    if (warps > 1 && !joins_) continue;
     for (std::int64_t lanes = 1; lanes <= kWarpThreads && lanes < 2 * longest; lanes *= 2) {
       if (cycles(lanes, warps) >= cycles(best_lanes, best_warps)) continue;
       best_lanes = lanes;

@@ -33,8 +33,8 @@ void append(std::vector<Stmt>& into, std::vector<Stmt> from) {
   std::move(from.begin(), from.end(), std::back_inserter(into));
 }
 
-GpuScheduler::GpuScheduler(Kernel& kernel, const Target& target)
-    : kernel_(kernel), exprs_(kernel.exprs), target_(target) {
+GpuScheduler::GpuScheduler(Kernel& kernel, const Target& target, bool joins)
+    : kernel_(kernel), exprs_(kernel.exprs), target_(target), joins_(joins) {
   thread_ = exprs_.new_var("t", target.block_threads);
 }
 

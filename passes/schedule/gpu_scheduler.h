@@ -37,7 +37,8 @@ struct ContractionTile {
 /// accesses. Results are the same on every run and for any number of blocks: every fold has a fixed order.
 class GpuScheduler {
  public:
-  GpuScheduler(Kernel& kernel, const Target& target);
+  /// Without `joins` no team is wider than a warp: joining warps takes shared memory.
+  GpuScheduler(Kernel& kernel, const Target& target, bool joins = true);
 
   /// False, and a kernel that is of no use any more, where the shape of the loops is none of those known.
   bool schedule();
@@ -115,6 +116,7 @@ class GpuScheduler {
   Kernel& kernel_;
   Exprs& exprs_;
   const Target& target_;
+  bool joins_;
   Dependences reads_{exprs_};
   VarId thread_, block_;
   std::int64_t blocks_ = 1;                    ///< extent of the grid loop

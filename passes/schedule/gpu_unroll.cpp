@@ -10,7 +10,7 @@ namespace adze::loop {
 namespace {
 
 /// Instructions that stand in a row: enough to have several loads on their way, few enough to compile fast.
-constexpr double kInstructions = 32;
+constexpr double kInstructions = 24;
 constexpr std::int64_t kMostCopies = 4;
 
 bool synchronises(const std::vector<Stmt>& body) {

@@ -180,8 +180,10 @@ void HostProgram::run(std::span<void* const> pointers, void* arena) const {
 }
 
 CudaHostDevice& host_device() {
-  static CudaHostDevice device;
-  return device;
+  // Never closed: Arrays and compiled functions that live in static variables give memory back after
+  // everything that could close it.
+  static auto* const device = new CudaHostDevice;
+  return *device;
 }
 
 }  // namespace

@@ -32,7 +32,14 @@ constexpr const char* kFlags[] = {
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "adze-host-XXXXXX").string();
+    std::error_code error;
+    const std::filesystem::path parent = std::filesystem::temp_directory_path(error);
+    if (error) {
+      const char* const asked = std::getenv("TMPDIR");
+      throw RuntimeError(fmt::format("cuda-host: no temporary directory: TMPDIR is '{}': {}",
+                                     asked ? asked : "", error.message()));
+    }
+    std::string name = (parent / "adze-host-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) {
       throw RuntimeError(
           fmt::format("cuda-host: {}: no temporary directory: {}", name, std::strerror(errno)));

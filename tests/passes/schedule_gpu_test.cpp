@@ -53,6 +53,29 @@ func @f(%x: f32[{0}], %y: f64[{0}], %k: i64[{0}], %p: bool[{0}]) -> (f64[{0}], b
   }
 }
 
+TEST(ScheduleGpu, ManyFoldsOfOneKernelFitIntoSharedMemory) {
+  // Column sums whose warps would each leave a row of values for every sum.
+  std::string body, previous = "%x";
+  for (int i = 0; i < 26; ++i) {
+    body += fmt::format(R"(
+  %e{0} = {2} {1}
+  %s{0} = reduce_sum %e{0} {{axes = [0]}}
+  %b{0} = broadcast_in_dim %s{0} {{dims = [1], shape = [100,16000]}}
+  %d{0} = sub {1}, %b{0})",
+                        i, previous, i % 2 ? "sin" : "tanh");
+    previous = fmt::format("%d{}", i);
+  }
+  CompileContext context;
+  context.target = gpu_target(90, 132);
+  const Lowered lowered = lower(parse_graph("func @f(%x: f64[100,16000]) -> f64[100,16000] {" + body +
+                                            "\n  return " + previous + "\n}"),
+                                {}, context);
+  for (const loop::Kernel& kernel : lowered.program.kernels) {
+    EXPECT_LE(loop::scratch_bytes(kernel), context.target.shared_bytes);
+    EXPECT_EQ(std::count(kernel.schedule.begin(), kernel.schedule.end(), "one thread"), 0);
+  }
+}
+
 TEST(ScheduleGpu, ReductionsOfAnyShape) {
   const int shapes[][2] = {{1, 1},  {1, 3},   {1, 257}, {3, 5},    {5, 3},    {64, 10},  {10, 64}, {33, 40},
                            {7, 33}, {300, 2}, {2, 300}, {9, 1100}, {1100, 9}, {500, 31}, {40, 129}};

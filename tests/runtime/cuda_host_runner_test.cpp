@@ -7,8 +7,10 @@
 
 #include "codegen/cuda/embedded.h"
 #include "ir/errors.h"
+#include "runtime/buffer.h"
 #include "runtime/cuda_host/grid_runner.h"
 #include "runtime/cuda_host/host_compiler.h"
+#include "runtime/gpu_device.h"
 #include "tests/support/temp_dir.h"
 
 namespace adze {
@@ -198,6 +200,29 @@ TEST(CudaHostCompiler, ObjectsAreCachedAndFilesRemoved) {
   EXPECT_EQ(cache.code.size(), 1u);
   EXPECT_EQ(cache.hits, 1);
   EXPECT_EQ(directory.file_count(), 0u);
+}
+
+TEST(CudaHost, NeedsATemporaryDirectory) {
+  setenv("TMPDIR", "/nowhere", 1);
+  const CudaSource source = source_of("adze_store(x, t + 64 * b, 2.0f);");
+  CompileContext context;
+  try {
+    HostModule::compile({&source, 1}, context);
+    ADD_FAILURE() << "compiled";
+  } catch (const RuntimeError& error) {
+    EXPECT_TRUE(
+        std::string(error.what()).starts_with("cuda-host: no temporary directory: TMPDIR is '/nowhere': "))
+        << error.what();
+  }
+  unsetenv("TMPDIR");
+}
+
+/// Made before the device is first used, so it goes after all that is made later.
+BufferPtr kept_until_exit;
+
+TEST(CudaHost, MemoryMayOutliveEverythingElse) {
+  kept_until_exit = Buffer::allocate(cuda_host_device(), 64);  // a device that goes first crashes at exit
+  EXPECT_TRUE(kept_until_exit->on(cuda_host_device()));
 }
 
 }  // namespace
