@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "ir/buffer_table.h"
 #include "ir/scalar_eval.h"
 #include "runtime/race_check.h"
 
@@ -407,31 +408,13 @@ void interpret(const loop::Kernel& kernel, std::span<std::byte* const> arguments
 }
 
 void interpret(const loop::Program& program, std::span<std::byte* const> buffers, std::byte* arena) {
-  const std::size_t results_at = program.parameter_types.size();
-  const std::size_t constants_at = results_at + program.result_types.size();
-  ADZE_CHECK(buffers.size() == constants_at + program.constants.size(),
-             "buffers of program @" + program.name);
+  const loop::BufferTable table(program);
+  ADZE_CHECK(buffers.size() == table.size(), "buffers of program @" + program.name);
   std::vector<std::optional<KernelRunner>> runners(program.kernels.size());
   std::vector<std::byte*> arguments;
   for (const loop::KernelCall& call : program.calls) {
     arguments.clear();
-    for (const loop::BufferRef& ref : call.arguments) {
-      const auto position = static_cast<std::size_t>(ref.position);
-      switch (ref.place) {
-        case loop::BufferRef::Place::kParameter:
-          arguments.push_back(buffers[position]);
-          break;
-        case loop::BufferRef::Place::kResult:
-          arguments.push_back(buffers[results_at + position]);
-          break;
-        case loop::BufferRef::Place::kConstant:
-          arguments.push_back(buffers[constants_at + position]);
-          break;
-        case loop::BufferRef::Place::kArena:
-          arguments.push_back(arena + position);
-          break;
-      }
-    }
+    for (const loop::BufferRef& ref : call.arguments) arguments.push_back(table.address(ref, buffers, arena));
     std::optional<KernelRunner>& runner = runners[call.kernel];
     if (!runner) runner.emplace(program.kernels[call.kernel]);
     runner->run(arguments);

@@ -10,6 +10,7 @@
 
 #include "codegen/cpu_backend.h"
 #include "codegen/llvm/kernel_emitter.h"
+#include "ir/buffer_table.h"
 #include "ir/errors.h"
 
 namespace adze {
@@ -26,6 +27,7 @@ class ProgramEmitter {
   ProgramEmitter(const loop::Program& program, const Target& target, const llvm::TargetMachine& machine,
                  llvm::LLVMContext& context)
       : program_(program),
+        table_(program),
         target_(target),
         features_(scalar_features(machine)),
         pointer_(llvm::PointerType::get(context, 0)),
@@ -67,8 +69,7 @@ class ProgramEmitter {
     arena_ = entry->getArg(1);
     buffers_->setName("buffers");
     arena_->setName("arena");
-    loaded_.resize(program_.parameter_types.size() + program_.result_types.size() +
-                   program_.constants.size());
+    loaded_.resize(table_.size());
     builder_.SetInsertPoint(llvm::BasicBlock::Create(module_->getContext(), "entry", entry));
     for (const loop::KernelCall& call : program_.calls) {
       std::vector<llvm::Value*> arguments;
@@ -90,19 +91,8 @@ class ProgramEmitter {
   }
 
   llvm::Value* pointer(const loop::BufferRef& ref) {
-    auto position = static_cast<std::size_t>(ref.position);
-    switch (ref.place) {
-      case loop::BufferRef::Place::kArena:
-        return arena_at(ref.position);
-      case loop::BufferRef::Place::kParameter:
-        break;
-      case loop::BufferRef::Place::kResult:
-        position += program_.parameter_types.size();
-        break;
-      case loop::BufferRef::Place::kConstant:
-        position += program_.parameter_types.size() + program_.result_types.size();
-        break;
-    }
+    if (ref.place == loop::BufferRef::Place::kArena) return arena_at(ref.position);
+    const std::size_t position = table_.slot(ref);
     if (loaded_[position] == nullptr) {
       loaded_[position] =
           builder_.CreateLoad(pointer_, builder_.CreateGEP(pointer_, buffers_, builder_.getInt64(position)));
@@ -111,6 +101,7 @@ class ProgramEmitter {
   }
 
   const loop::Program& program_;
+  loop::BufferTable table_;
   const Target& target_;
   ScalarFeatures features_;
   llvm::Type* pointer_;

@@ -47,8 +47,7 @@ CudaProgram::CudaProgram(CudaDevice& device, const loop::Program& program, CudaS
     : device_(device),
       context_(device.context()),
       name_(program.name),
-      parameters_(program.parameter_types.size()),
-      results_(program.result_types.size()),
+      table_(program),
       source_(std::move(source)) {
   source_.text.clear();
   if (source_.calls.empty()) return;
@@ -120,23 +119,7 @@ std::vector<void*> CudaProgram::arguments_of(const CudaSource::Call& call, std::
                                              void* arena) const {
   std::vector<void*> result;
   result.reserve(call.buffers.size() + 1);
-  for (const loop::BufferRef& ref : call.buffers) {
-    const auto position = static_cast<std::size_t>(ref.position);
-    switch (ref.place) {
-      case loop::BufferRef::Place::kParameter:
-        result.push_back(pointers[position]);
-        break;
-      case loop::BufferRef::Place::kResult:
-        result.push_back(pointers[parameters_ + position]);
-        break;
-      case loop::BufferRef::Place::kConstant:
-        result.push_back(pointers[parameters_ + results_ + position]);
-        break;
-      case loop::BufferRef::Place::kArena:
-        result.push_back(static_cast<std::byte*>(arena) + ref.position);
-        break;
-    }
-  }
+  for (const loop::BufferRef& ref : call.buffers) result.push_back(table_.address(ref, pointers, arena));
   if (source_.entries[call.entry].cooperative) result.push_back(grid_barrier_);
   return result;
 }

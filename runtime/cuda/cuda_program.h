@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "codegen/cuda/emit_cuda.h"
+#include "ir/buffer_table.h"
 #include "runtime/cuda/cuda_device.h"
 
 namespace adze {
@@ -54,7 +55,7 @@ class CudaProgram final : public GpuProgram {
   CudaDevice& device_;
   const CudaContext& context_;
   std::string name_;
-  std::size_t parameters_, results_;
+  loop::BufferTable table_;
   CudaSource source_;             ///< without its text
   void* grid_barrier_ = nullptr;  ///< the counters of a cooperative launch
   std::unique_ptr<Module> module_;

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "codegen/cuda/emit_cuda.h"
+#include "ir/buffer_table.h"
 #include "ir/errors.h"
 #include "ir/types.h"
 #include "runtime/cuda_host/cuda_host.h"
@@ -63,7 +64,7 @@ class HostProgram final : public GpuProgram {
  private:
   CudaHostDevice& device_;
   std::string name_;
-  std::size_t parameters_, results_;
+  loop::BufferTable table_;
   CudaSource source_;
   std::shared_ptr<const cuda_host::HostModule> module_;
   std::vector<cuda_host::HostModule::Entry> entries_;
@@ -134,8 +135,7 @@ HostProgram::HostProgram(CudaHostDevice& device, const loop::Program& program, C
                          std::shared_ptr<const cuda_host::HostModule> module, std::size_t place)
     : device_(device),
       name_(program.name),
-      parameters_(program.parameter_types.size()),
-      results_(program.result_types.size()),
+      table_(program),
       source_(std::move(source)),
       module_(std::move(module)) {
   for (std::size_t e = 0; e < source_.entries.size(); ++e) entries_.push_back(module_->entry(place, e));
@@ -143,20 +143,6 @@ HostProgram::HostProgram(CudaHostDevice& device, const loop::Program& program, C
 }
 
 void HostProgram::run(std::span<void* const> pointers, void* arena) const {
-  const auto pointer = [&](const loop::BufferRef& ref) -> void* {
-    const auto position = static_cast<std::size_t>(ref.position);
-    switch (ref.place) {
-      case loop::BufferRef::Place::kParameter:
-        return pointers[position];
-      case loop::BufferRef::Place::kResult:
-        return pointers[parameters_ + position];
-      case loop::BufferRef::Place::kConstant:
-        return pointers[parameters_ + results_ + position];
-      case loop::BufferRef::Place::kArena:
-        break;
-    }
-    return static_cast<std::byte*>(arena) + ref.position;
-  };
   device_.with_runner([&](cuda_host::GridRunner& runner) {
     module_->attach(runner.host());
     runner.forget();
@@ -166,7 +152,8 @@ void HostProgram::run(std::span<void* const> pointers, void* arena) const {
       if (call.phase != phase) runner.begin_phase();
       phase = call.phase;
       std::vector<void*> arguments;
-      for (const loop::BufferRef& ref : call.buffers) arguments.push_back(pointer(ref));
+      for (const loop::BufferRef& ref : call.buffers)
+        arguments.push_back(table_.address(ref, pointers, arena));
       const bool cooperative = source_.entries[call.entry].cooperative;
       if (cooperative) arguments.push_back(grid_barrier_.data());
       runner.run({.entry = entries_[call.entry],
