@@ -20,7 +20,7 @@ target_include_directories(test_new_scalar_op SYSTEM PRIVATE ${XXHASH_INCLUDE_DI
 if(ADZE_LLVM)
   target_include_directories(test_new_scalar_op SYSTEM PRIVATE ${LLVM_INCLUDE_DIRS})
 endif()
-target_link_libraries(test_new_scalar_op PRIVATE adze::adze adze_options fmt::fmt-header-only
+target_link_libraries(test_new_scalar_op PRIVATE adze::adze adze_options fmt::fmt
                                                  GTest::gtest_main Threads::Threads)
 add_test(NAME new_scalar_op COMMAND test_new_scalar_op)
 set_tests_properties(new_scalar_op PROPERTIES LABELS codegen)
