@@ -172,9 +172,14 @@ OpDef elementwise(std::string_view name, ElementwiseRules rules) {
   op.pattern = OpPattern::kElementwise;
   op.traits = rules.traits;
   if (rules.operands == 2) op.operand_names = {"lhs", "rhs"};
-  op.infer_types = [dtypes = rules.dtypes, result = rules.result](InferContext& c) {
+  if (!rules.operand_names.empty()) op.operand_names = std::move(rules.operand_names);
+  ADZE_CHECK(op.operand_names.size() == rules.operands, std::string(name) + ": operands without names");
+  op.attrs = std::move(rules.attrs);
+  op.infer_types = [dtypes = rules.dtypes, result = rules.result,
+                    check = std::move(rules.check)](InferContext& c) {
     for (std::size_t i = 0; i < c.size(); ++i) check_dtype(c, i, dtypes);
     check_same_types(c);
+    if (check) check(c);
     return std::vector<TensorType>{{result.value_or(c.operand(0).dtype), c.operand(0).shape}};
   };
   op.fold = std::move(rules.fold);
@@ -191,6 +196,7 @@ std::function<std::vector<OpSample>()> elementwise_samples(ElementwiseSamples op
     const auto add = [&](DType dtype, Dims shape, int derivative_order) {
       OpSample sample;
       sample.operands.assign(options.operands, TensorType{dtype, std::move(shape)});
+      sample.attrs = options.attrs;
       sample.low = options.low;
       sample.high = options.high;
       sample.ranges = options.ranges;

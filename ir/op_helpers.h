@@ -73,13 +73,18 @@ struct ElementwiseRules {
   DTypeSet dtypes = DTypeSet::kFloat;
   std::optional<DType> result = {};  ///< the result's dtype; that of operand 0 where empty
   OpTraits traits = {};
+  /// Where empty: "operand" of one, "lhs" and "rhs" of two operands; more need names.
+  std::vector<std::string> operand_names = {};
+  std::vector<AttrSpec> attrs = {};
+  /// What infer_types checks beyond dtypes, equal types and the kinds of attributes (optional).
+  std::function<void(InferContext&)> check = {};
   std::function<ValueId(FoldContext&)> fold = {};
   std::function<ValueList(JvpContext&)> jvp = {};
   std::function<ValueList(TransposeContext&)> transpose = {};
   std::function<Scalar(ScalarBuilder&, std::span<const Scalar>)> scalar = {};
   std::function<std::vector<OpSample>()> samples = {};
 };
-/// An op of 1 ("operand") or 2 ("lhs", "rhs") operands of equal types, with a result of the same shape.
+/// An op whose operands have equal types, with a result of the same shape.
 OpDef elementwise(std::string_view name, ElementwiseRules rules);
 using Args = std::span<const Scalar>;
 
@@ -88,6 +93,7 @@ using Args = std::span<const Scalar>;
 struct ElementwiseSamples {
   std::size_t operands = 1;
   DTypeSet dtypes = DTypeSet::kFloat;
+  Attrs attrs = {};
   double low = -2, high = 2;
   /// One range an operand, instead of low and high.
   std::vector<std::pair<double, double>> ranges = {};

@@ -314,5 +314,19 @@ TEST(OpValues, DotGeneral) {
                scalar(kMin + 1));
 }
 
+/// The test vectors of Random123 (kat_vectors, threefry2x32 20).
+TEST(OpValues, Threefry2x32) {
+  const auto u32 = [](std::vector<std::uint32_t> values) {
+    return Literal::from<std::uint32_t>({static_cast<std::int64_t>(values.size())}, values);
+  };
+  const std::vector<Literal> operands = {
+      u32({0, 0xFFFFFFFF, 0x13198A2E}), u32({0, 0xFFFFFFFF, 0x03707344}),   // the key
+      u32({0, 0xFFFFFFFF, 0x243F6A88}), u32({0, 0xFFFFFFFF, 0x85A308D3})};  // the counter
+  expect_value(apply(op_threefry2x32, operands, {{"word", std::int64_t{0}}}),
+               u32({0x6B200159, 0x1CB996FC, 0xC4923A9C}));
+  expect_value(apply(op_threefry2x32, operands, {{"word", std::int64_t{1}}}),
+               u32({0x99BA4EFE, 0xBB002BE7, 0x483DF7A0}));
+}
+
 }  // namespace
 }  // namespace adze

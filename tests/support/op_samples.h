@@ -13,8 +13,9 @@ namespace adze::testing {
 /// The op applied to one parameter an operand.
 inline Graph sample_graph(const OpDef& op, const OpSample& sample) {
   GraphBuilder builder;
-  builder.set_name(op.name == "not" || op.name == "and" || op.name == "or" ? std::string(op.name) + "_op"
-                                                                           : std::string(op.name));
+  builder.set_name(op.name == "not" || op.name == "and" || op.name == "or" || op.name == "xor"
+                       ? std::string(op.name) + "_op"
+                       : std::string(op.name));
   std::vector<ValueId> operands;
   for (const TensorType& type : sample.operands) operands.push_back(builder.parameter(type));
   ValueList results = builder.emit_multi(op, operands, sample.attrs);
