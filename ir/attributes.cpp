@@ -29,6 +29,10 @@ std::uint64_t hash_of(const T& value, std::uint64_t seed) {
     const std::uint64_t type =
         hash_dims(value->type().shape, hash_int(static_cast<std::uint64_t>(value->type().dtype), seed));
     return hash_bytes(value->bytes(), value->byte_size(), type);
+  } else if constexpr (std::is_same_v<T, GraphList>) {
+    seed = hash_int(value.size(), seed);
+    for (const GraphRef& graph : value) seed = graph->hash(seed);
+    return seed;
   } else {
     return value->hash(seed);
   }
@@ -44,6 +48,9 @@ bool equal(const AttrValue& a, const AttrValue& b) {
         const T& y = std::get<T>(b);
         if constexpr (std::is_same_v<T, ConstantRef> || std::is_same_v<T, GraphRef>) {
           return x == y || *x == *y;
+        } else if constexpr (std::is_same_v<T, GraphList>) {
+          return std::equal(x.begin(), x.end(), y.begin(), y.end(),
+                            [](const GraphRef& f, const GraphRef& g) { return f == g || *f == *g; });
         } else if constexpr (std::is_same_v<T, double>) {
           return std::bit_cast<std::uint64_t>(x) == std::bit_cast<std::uint64_t>(y);  // NaN equals itself
         } else {
@@ -59,8 +66,8 @@ std::uint64_t hash(const AttrValue& value, std::uint64_t seed) {
 
 std::string_view attr_kind_name(std::size_t alternative) {
   static constexpr std::string_view kNames[] = {
-      "an integer",      "a float",  "a bool",     "a dtype",   "a list of integers",
-      "a pair of lists", "a string", "a constant", "a function"};
+      "an integer",      "a float",  "a bool",     "a dtype",    "a list of integers",
+      "a pair of lists", "a string", "a constant", "a function", "a list of functions"};
   static_assert(std::size(kNames) == std::variant_size_v<AttrValue>);
   return kNames[alternative];
 }

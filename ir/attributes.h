@@ -24,10 +24,11 @@ struct DimPair {
 /// Constants and subgraphs are shared, immutable, compared and hashed by content.
 using ConstantRef = std::shared_ptr<const Literal>;
 using GraphRef = std::shared_ptr<const Graph>;
+using GraphList = std::vector<GraphRef>;
 
 /// Everything an op attribute can be. Printing, parsing, hashing and comparing are generic over it.
-using AttrValue =
-    std::variant<std::int64_t, double, bool, DType, Dims, DimPair, std::string, ConstantRef, GraphRef>;
+using AttrValue = std::variant<std::int64_t, double, bool, DType, Dims, DimPair, std::string, ConstantRef,
+                               GraphRef, GraphList>;
 
 bool equal(const AttrValue& a, const AttrValue& b);
 std::uint64_t hash(const AttrValue& value, std::uint64_t seed);

@@ -87,7 +87,9 @@ std::vector<Literal> evaluate(const OpDef& op, const Attrs& attrs, std::span<con
 
 ValueList fold_constants(GraphBuilder& builder, const Node& node, std::span<const TensorType> result_types) {
   const OpDef& op = *node.op;
-  if (node.operands.empty() || op.pattern == OpPattern::kControl) return {};
+  if (node.operands.empty() || op.pattern == OpPattern::kControl || op.pattern == OpPattern::kCollective) {
+    return {};
+  }
 
   if (op.pattern == OpPattern::kElementwise && result_types[0].rank() > 0) {
     std::vector<ValueId> elements;

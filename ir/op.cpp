@@ -82,6 +82,26 @@ ValueId RuleContext::select(ValueId predicate, ValueId a, ValueId b) {
   return emit(op_select, {predicate, a, b});
 }
 
+Dims BatchContext::shape(std::size_t i) const {
+  Dims shape = type(operands_[i]).shape;
+  if (batched_[i]) shape.erase(shape.begin());
+  return shape;
+}
+
+ValueId BatchContext::with_batch(std::size_t i) {
+  if (batched_[i]) return operands_[i];
+  Dims shape = this->shape(i), dims;
+  for (std::size_t d = 1; d <= shape.size(); ++d) dims.push_back(static_cast<std::int64_t>(d));
+  shape.insert(shape.begin(), batch_size_);
+  return emit(op_broadcast_in_dim, {operands_[i]}, {{"shape", shape}, {"dims", dims}});
+}
+
+TensorType BatchContext::batched_result_type(std::size_t k) const {
+  TensorType type = result_type(k);
+  type.shape.insert(type.shape.begin(), batch_size_);
+  return type;
+}
+
 const Literal* FoldContext::literal(std::size_t i) const {
   const Node* node = producer(i);
   return node && node->op == &op_constant ? node->attrs.get<ConstantRef>("value").get() : nullptr;

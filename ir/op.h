@@ -20,12 +20,19 @@ namespace adze {
 /// OpPatternKind). The pattern decides which lowering hook the op must have; a test asserts it.
 enum class OpPattern {
   kElementwise,  ///< out[i] = f(a[i], b[i], ...); all shapes equal        -> scalar
-  kIndexMap,     ///< out[i] = some operand's element, or f(i): movement, iota -> index_map
+  kIndexMap,     ///< out[i] = some operand's element, or f(i): movement, iota, gather -> index_map
   kConstant,     ///< a literal                                            -> none
   kReduction,    ///< folds axes of its operands with a monoid             -> reduce
   kContraction,  ///< sum of products                                      -> contract
-  kControl,      ///< carries subgraphs (scan, while, cond)                -> later
+  kLoops,        ///< a loop nest of its own: sort, scatter, cumsum        -> loops
+  kComposite,    ///< stands for a graph of other ops, which replaces it before fusion -> decompose
+  kControl,      ///< runs subgraphs (scan, while, cond, call)             -> control
+  kCollective,   ///< names the axis of a vmap around it, which replaces it: psum   -> batch
 };
+
+/// How a program runs the subgraphs of a kControl op. The ops say in their files which attributes and
+/// operands these are.
+enum class ControlKind { kScan, kWhile, kCond, kCall };
 
 struct OpTraits {
   bool commutative = false;  ///< operands are sorted by id before hash-consing
@@ -33,6 +40,9 @@ struct OpTraits {
   bool zero_derivative = false;
   /// Linear in all operands jointly: its own jvp (zeros instantiated as needed); needs `transpose`.
   bool linear = false;
+  /// kIndexMap: bit i is set where operand i is read at places that depend on data (gather): it must be in
+  /// memory, a producer is not merged into its reads.
+  std::uint32_t indirect_operands = 0;
 };
 
 /// One attribute an op takes: name, kind (by example), and its value when left out. Without a default it is
@@ -66,13 +76,58 @@ class InferContext {
   const Attrs& attrs_;
 };
 
+/// The derivative of a function, split in two: what does not depend on tangents, and what is linear in them.
+struct SplitDerivative {
+  Graph primal;   ///< parameters of the function -> its results, then the residuals
+  Graph tangent;  ///< residuals, then a tangent for each active parameter -> one tangent for each of
+                  ///< has_tangent
+  std::vector<bool> has_tangent;  ///< for each result: does it depend on an active parameter?
+};
+
+/// A function over a batch: batched parameters and results carry the batch as dim 0.
+struct BatchedGraph {
+  Graph graph;
+  std::vector<bool> batched;  ///< for each result
+};
+
+/// What the rules of ops with subgraphs do to their bodies. The levels above implement it (subgraph_rules()
+/// in passes/subgraph_rules.h); rules find it in their context.
+class SubgraphRules {
+ public:
+  virtual ~SubgraphRules() = default;
+  /// Parameters: those of `graph`, then one tangent for each active one. Results: those of `graph`, then one
+  /// tangent for each result that `wanted` marks (zeros where it does not depend on an active parameter).
+  virtual Graph jvp(const Graph& graph, const std::vector<bool>& active,
+                    const std::vector<bool>& wanted) const = 0;
+  /// For each result: does it have a tangent that is not a symbolic zero?
+  virtual std::vector<bool> tangent_results(const Graph& graph, const std::vector<bool>& active) const = 0;
+  /// Of the values that the tangents need, those that `may_save` allows (and parameters) become residuals;
+  /// the others are computed again in the tangent part. Without `may_save` all are saved but constants.
+  virtual SplitDerivative linearize(
+      const Graph& graph, const std::vector<bool>& active,
+      const std::function<bool(const Graph&, const Node&)>& may_save = {}) const = 0;
+  /// `graph` is linear in the parameters that `linear` marks. Parameters: the others, then one cotangent for
+  /// each result. Results: one cotangent for each linear parameter.
+  virtual Graph transpose(const Graph& graph, const std::vector<bool>& linear) const = 0;
+  /// `batched`: for each parameter, does it carry a batch of `size` as dim 0? `want_batched` forces results
+  /// to carry it (empty: none). `axis_name` is what collectives call the batch (empty: nothing).
+  virtual BatchedGraph batch(const Graph& graph, const std::vector<bool>& batched, std::int64_t size,
+                             const std::string& axis_name,
+                             const std::vector<bool>& want_batched = {}) const = 0;
+};
+
 /// Emission helpers that every rule shares. In the arithmetic helpers kNoValue is a symbolic zero where the
 /// function is linear in that argument: add(0, x) = x, mul(0, x) = 0, neg(0) = 0. Scalars broadcast: an
 /// operand of rank 0 is broadcast to the other's shape.
 class RuleContext {
  public:
-  RuleContext(GraphBuilder& builder, const Node& node, std::vector<TensorType> result_types)
-      : builder_(builder), op_(*node.op), attrs_(node.attrs), result_types_(std::move(result_types)) {}
+  RuleContext(GraphBuilder& builder, const Node& node, std::vector<TensorType> result_types,
+              const SubgraphRules* subgraphs = nullptr)
+      : builder_(builder),
+        op_(*node.op),
+        attrs_(node.attrs),
+        result_types_(std::move(result_types)),
+        subgraphs_(subgraphs) {}
 
   GraphBuilder& builder() { return builder_; }
   const OpDef& op() const { return op_; }
@@ -82,6 +137,12 @@ class RuleContext {
     return attrs_.get<T>(name);
   }
   const TensorType& result_type(std::size_t k = 0) const { return result_types_[k]; }
+  std::size_t result_count() const { return result_types_.size(); }
+  /// For jvp, transpose and batch rules.
+  const SubgraphRules& subgraphs() const {
+    ADZE_CHECK(subgraphs_, "this rule has no access to the rules of subgraphs");
+    return *subgraphs_;
+  }
   TensorType type(ValueId id) const { return builder_.type(id); }  // by value: emit moves the table
 
   ValueId emit(const OpDef& op, std::vector<ValueId> operands, Attrs attrs = {}) {
@@ -109,6 +170,7 @@ class RuleContext {
   const OpDef& op_;
   Attrs attrs_;
   std::vector<TensorType> result_types_;
+  const SubgraphRules* subgraphs_ = nullptr;
 };
 
 /// Constant folding and identities. All ids are in the builder's graph.
@@ -135,8 +197,9 @@ class FoldContext : public RuleContext {
 class JvpContext : public RuleContext {
  public:
   JvpContext(GraphBuilder& builder, const Node& node, std::vector<TensorType> result_types,
-             std::vector<ValueId> primals, std::vector<ValueId> outputs, std::vector<ValueId> tangents)
-      : RuleContext(builder, node, std::move(result_types)),
+             std::vector<ValueId> primals, std::vector<ValueId> outputs, std::vector<ValueId> tangents,
+             const SubgraphRules* rules = nullptr)
+      : RuleContext(builder, node, std::move(result_types), rules),
         primals_(std::move(primals)),
         outputs_(std::move(outputs)),
         tangents_(std::move(tangents)) {}
@@ -145,6 +208,10 @@ class JvpContext : public RuleContext {
   ValueId output(std::size_t k = 0) const { return outputs_[k]; }
   ValueId tangent(std::size_t i) const { return tangents_[i]; }
   bool has_tangent(std::size_t i) const { return static_cast<bool>(tangents_[i]); }
+  /// Values to stand for the primal outputs from here on, where the rule computes them together with what the
+  /// tangents need (a scan that stores residuals); what was emitted for them before is dead then.
+  void replace_outputs(std::vector<ValueId> outputs) { outputs_ = std::move(outputs); }
+  const std::vector<ValueId>& outputs() const { return outputs_; }
 
  private:
   std::vector<ValueId> primals_, outputs_, tangents_;
@@ -156,8 +223,8 @@ class TransposeContext : public RuleContext {
  public:
   TransposeContext(GraphBuilder& builder, const Node& node, std::vector<TensorType> result_types,
                    std::vector<ValueId> operands, std::vector<TensorType> operand_types,
-                   std::vector<ValueId> cotangents)
-      : RuleContext(builder, node, std::move(result_types)),
+                   std::vector<ValueId> cotangents, const SubgraphRules* rules = nullptr)
+      : RuleContext(builder, node, std::move(result_types), rules),
         operands_(std::move(operands)),
         operand_types_(std::move(operand_types)),
         cotangents_(std::move(cotangents)) {}
@@ -172,6 +239,59 @@ class TransposeContext : public RuleContext {
   std::vector<TensorType> operand_types_;
   std::vector<ValueId> cotangents_;
 };
+
+/// A vmap rule emits the op over a batch. Batched operands carry the batch as dim 0, and so do the results,
+/// all of them unless `set_unbatched` says otherwise. At least one operand is batched when it is called, but
+/// for collectives and ops with subgraphs that hold some.
+class BatchContext : public RuleContext {
+ public:
+  BatchContext(GraphBuilder& builder, const Node& node, std::vector<TensorType> result_types,
+               std::vector<ValueId> operands, std::vector<bool> batched, std::int64_t batch_size,
+               std::string axis_name, const SubgraphRules* rules)
+      : RuleContext(builder, node, std::move(result_types), rules),
+        operands_(std::move(operands)),
+        batched_(std::move(batched)),
+        result_batched_(result_types_.size(), true),
+        batch_size_(batch_size),
+        axis_name_(std::move(axis_name)) {}
+  std::size_t size() const { return operands_.size(); }
+  ValueId operand(std::size_t i) const { return operands_[i]; }
+  bool is_batched(std::size_t i) const { return batched_[i]; }
+  const std::vector<bool>& batched() const { return batched_; }
+  std::int64_t batch_size() const { return batch_size_; }
+  const std::string& axis_name() const { return axis_name_; }
+  /// Shape of operand i without the batch.
+  Dims shape(std::size_t i) const;
+  /// Operand i with the batch as dim 0, broadcast where it has none.
+  ValueId with_batch(std::size_t i);
+  /// `result_type(k)` is the type without the batch.
+  TensorType batched_result_type(std::size_t k = 0) const;
+  void set_unbatched(std::size_t k) { result_batched_[k] = false; }
+  const std::vector<bool>& result_batched() const { return result_batched_; }
+
+ private:
+  std::vector<ValueId> operands_;
+  std::vector<bool> batched_, result_batched_;
+  std::int64_t batch_size_;
+  std::string axis_name_;
+};
+
+/// Emits what a kComposite op stands for, in simpler ops: one value a result, of the same types.
+class DecomposeContext : public RuleContext {
+ public:
+  DecomposeContext(GraphBuilder& builder, const Node& node, std::vector<TensorType> result_types,
+                   std::vector<ValueId> operands)
+      : RuleContext(builder, node, std::move(result_types)), operands_(std::move(operands)) {}
+  std::size_t size() const { return operands_.size(); }
+  ValueId operand(std::size_t i) const { return operands_[i]; }
+  const std::vector<ValueId>& operands() const { return operands_; }
+
+ private:
+  std::vector<ValueId> operands_;
+};
+
+/// Writes the loop nest of a kLoops op. See loops_context.h.
+class LoopsContext;
 
 /// Writes an elementwise op's body in the closed scalar instruction set, over operand elements. Only a thin
 /// face on loop::Exprs: the interpreter evaluates what it builds, lowering inlines it. See scalar_builder.h.
@@ -212,7 +332,9 @@ struct OpSample {
   std::vector<double> special = {};  ///< also tried, as splats and mixed in (values only, not derivatives)
   double max_ulp = 0;                ///< compiled against interpreter; 0 = same bits
   double relative_tolerance = 0;     ///< used instead of max_ulp where sums are reordered
-  int derivative_order = 2;          ///< checked to this order (0: integers, or no derivative)
+  /// Makes drawn inputs valid (symmetric, sorted, in bounds); also applied before finite differences.
+  std::function<void(std::vector<Literal>&)> adjust = {};
+  int derivative_order = 2;  ///< checked to this order (0: integers, or no derivative)
 };
 
 /// Everything Adze knows of one op. Defined in ir/ops/<op>.cpp, listed in ir/ops.def, and nowhere else.
@@ -232,12 +354,17 @@ struct OpDef {
   std::function<ValueId(FoldContext&)> fold = {};
   std::function<ValueList(JvpContext&)> jvp = {};
   std::function<ValueList(TransposeContext&)> transpose = {};
+  /// vmap; elementwise ops need none.
+  std::function<ValueList(BatchContext&)> batch = {};
 
   // Exactly one of these, by pattern.
   std::function<Scalar(ScalarBuilder&, std::span<const Scalar>)> scalar = {};
   std::function<Scalar(IndexContext&)> index_map = {};
   std::function<ReduceSpec(const Attrs&, std::span<const TensorType>)> reduce = {};
   std::function<ContractSpec(const Attrs&)> contract = {};
+  std::function<void(LoopsContext&)> loops = {};
+  std::function<ValueList(DecomposeContext&)> decompose = {};
+  std::optional<ControlKind> control = {};
 
   /// The reference meaning; derived from `scalar` where empty.
   std::function<void(EvalContext&)> eval = {};

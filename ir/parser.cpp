@@ -422,6 +422,17 @@ AttrValue Parser::attribute(const AttrValue* kind) {
   if (token_.kind == TokenKind::kString) return decode_string(lexer_, advance());
   if (token_.is_word("func")) return std::make_shared<const Graph>(function());
   if (token_.is_word("true") || token_.is_word("false")) return advance().text == "true";
+  if (token_.is('[') && std::holds_alternative<GraphList>(*kind)) {
+    GraphList functions;
+    advance();
+    while (!token_.is(']')) {
+      if (!token_.is_word("func")) fail_expected("a function or ']'");
+      functions.push_back(std::make_shared<const Graph>(function()));
+      if (!token_.is(']')) expect(',', "or ']' in a list of functions");
+    }
+    advance();
+    return functions;
+  }
   if (token_.is('[')) {
     Dims lhs = dims();
     if (!token_.is_word("x")) return lhs;

@@ -126,6 +126,14 @@ void Printer::attribute(const AttrValue& value, const std::string& indent) {
     void operator()(const std::string& x) const { p.out_ += quote(x); }
     void operator()(const ConstantRef& x) const { p.literal(*x); }
     void operator()(const GraphRef& x) const { p.function(*x, indent); }
+    void operator()(const GraphList& x) const {
+      p.out_ += '[';
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        if (i > 0) p.out_ += ", ";
+        p.function(*x[i], indent);
+      }
+      p.out_ += ']';
+    }
   };
   std::visit(Visitor{*this, indent}, value);
 }

@@ -131,6 +131,12 @@ void Verifier::attributes(std::size_t i) {
       check_node(*subgraph != nullptr, i, "attribute '{}' is null", name);
       pending_subgraphs_.push_back(subgraph->get());
     }
+    if (const auto* subgraphs = std::get_if<GraphList>(&value)) {
+      for (const GraphRef& each : *subgraphs) {
+        check_node(each != nullptr, i, "attribute '{}' holds null", name);
+        pending_subgraphs_.push_back(each.get());
+      }
+    }
   }
   for (const AttrSpec& spec : node.op->attrs) {
     check_node(node.attrs.find(spec.name) != nullptr, i, "attribute '{}' is missing", spec.name);

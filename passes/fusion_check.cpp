@@ -237,7 +237,10 @@ bool FusionRules::visit(Question& q, NodeId id) {
     }
     case OpPattern::kContraction:
       return indices[0] == q.full && need_factors(q, node);
+    case OpPattern::kLoops:
+    case OpPattern::kComposite:
     case OpPattern::kControl:
+    case OpPattern::kCollective:
       break;
   }
   return false;

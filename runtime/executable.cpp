@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "ir/errors.h"
+#include "ir/interpreter.h"
 #include "runtime/gpu_device.h"
-#include "runtime/interpreter.h"
 
 namespace adze {
 namespace {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <random>
 
+#include "ir/interpreter.h"
 #include "ir/number_text.h"
-#include "runtime/interpreter.h"
 #include "tools/commands.h"
 
 namespace adze::tool {

@@ -4,6 +4,7 @@
 
 #include "ir/op.h"
 #include "ir/text.h"
+#include "passes/subgraph_rules.h"
 
 namespace adze {
 namespace {
@@ -19,16 +20,19 @@ bool any(std::span<const ValueId> ids) {
   return std::any_of(ids.begin(), ids.end(), [](ValueId id) { return static_cast<bool>(id); });
 }
 
-/// The tangents of a node's results. `primals`, `outputs` and `tangents` are values of the builder.
+/// The tangents of a node's results. `primals`, `outputs` and `tangents` are values of the builder; the rule
+/// may put others in the place of `outputs`.
 ValueList derive(GraphBuilder& builder, const Graph& graph, const Node& node,
-                 const std::vector<ValueId>& primals, const std::vector<ValueId>& outputs,
+                 const std::vector<ValueId>& primals, ValueList& outputs,
                  const std::vector<ValueId>& tangents) {
   std::vector<TensorType> result_types;
   for (const ValueId output : outputs) result_types.push_back(builder.type(output));
 
   if (node.op->jvp) {
-    JvpContext context(builder, node, std::move(result_types), primals, outputs, tangents);
-    return node.op->jvp(context);
+    JvpContext context(builder, node, std::move(result_types), primals, outputs, tangents, &subgraph_rules());
+    ValueList derived = node.op->jvp(context);
+    outputs = context.outputs();
+    return derived;
   }
   if (node.op->traits.linear) {
     std::vector<ValueId> operands = tangents;
@@ -68,12 +72,16 @@ Linearized linearize(GraphBuilder& builder, const Graph& graph, std::span<const 
 
     const LocationScope scope(builder, node.location);
     const std::vector<ValueId> operands = map_values(primal_of, node.operands);
-    const ValueList outputs = builder.emit_multi(*node.op, operands, node.attrs);
-    for (std::uint32_t k = 0; k < node.result_count; ++k) primal_of[node.result_at(k).index] = outputs[k];
+    ValueList outputs = builder.emit_multi(*node.op, operands, node.attrs);
+    const auto set_outputs = [&] {
+      for (std::uint32_t k = 0; k < node.result_count; ++k) primal_of[node.result_at(k).index] = outputs[k];
+    };
+    set_outputs();
 
     const std::vector<ValueId> operand_tangents = map_values(tangent_of, node.operands);
     if (!has_float_result || node.op->traits.zero_derivative || !any(operand_tangents)) continue;
     const ValueList derived = derive(builder, graph, node, operands, outputs, operand_tangents);
+    set_outputs();
     ADZE_CHECK(derived.size() == node.result_count,
                "the jvp rule of " + std::string(node.op->name) + " must give one tangent a result");
     for (std::uint32_t k = 0; k < node.result_count; ++k) {

@@ -4,6 +4,7 @@
 
 #include "ir/op.h"
 #include "ir/text.h"
+#include "passes/subgraph_rules.h"
 
 namespace adze {
 namespace {
@@ -88,7 +89,7 @@ class Transposition {
 
     const LocationScope scope(builder_, node.location);
     TransposeContext context(builder_, node, std::move(result_types), map(node.operands),
-                             std::move(operand_types), std::move(cotangents));
+                             std::move(operand_types), std::move(cotangents), &subgraph_rules());
     const ValueList contributions = node.op->transpose(context);
     ADZE_CHECK(contributions.size() == node.operands.size(),
                "the transpose rule of " + std::string(node.op->name) + " must give one cotangent an operand");

@@ -136,7 +136,10 @@ ExprId GroupLowering::inlined(ValueId value, const Index& index, ExprId guard) {
     case OpPattern::kReduction:
     case OpPattern::kContraction:
       return folded(node, index, guard);
+    case OpPattern::kLoops:
+    case OpPattern::kComposite:
     case OpPattern::kControl:
+    case OpPattern::kCollective:
       break;
   }
   internal_error(__FILE__, __LINE__, "no loops for " + std::string(node.op->name));

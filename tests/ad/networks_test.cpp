@@ -4,9 +4,9 @@
 #include <cmath>
 #include <functional>
 
+#include "ir/interpreter.h"
 #include "ir/text.h"
 #include "passes/ad/ad.h"
-#include "runtime/interpreter.h"
 #include "support/derivative_checks.h"
 #include "support/programs.h"
 #include "support/random_values.h"

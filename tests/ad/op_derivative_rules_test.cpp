@@ -2,10 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "ir/graph_builder.h"
+#include "ir/interpreter.h"
 #include "ir/op.h"
 #include "ir/op_helpers.h"
 #include "passes/ad/ad.h"
-#include "runtime/interpreter.h"
 #include "tests/support/literals.h"
 
 namespace adze {

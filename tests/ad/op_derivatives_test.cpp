@@ -4,10 +4,10 @@
 
 #include <array>
 
+#include "ir/interpreter.h"
 #include "ir/op.h"
 #include "ir/text.h"
 #include "passes/ad/ad.h"
-#include "runtime/interpreter.h"
 #include "tests/support/literals.h"
 #include "tests/support/op_samples.h"
 

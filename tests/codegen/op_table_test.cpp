@@ -5,10 +5,10 @@
 #include <algorithm>
 
 #include "codegen/host_target.h"
+#include "ir/interpreter.h"
 #include "ir/op.h"
 #include "ir/text.h"
 #include "runtime/executable.h"
-#include "runtime/interpreter.h"
 #include "tests/support/execute.h"
 #include "tests/support/literals.h"
 #include "tests/support/native_code.h"

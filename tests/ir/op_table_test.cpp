@@ -49,6 +49,9 @@ TEST(OpTable, EveryOpHasExactlyTheHookOfItsPattern) {
     EXPECT_EQ(static_cast<bool>(op->index_map), op->pattern == OpPattern::kIndexMap);
     EXPECT_EQ(static_cast<bool>(op->reduce), op->pattern == OpPattern::kReduction);
     EXPECT_EQ(static_cast<bool>(op->contract), op->pattern == OpPattern::kContraction);
+    EXPECT_EQ(static_cast<bool>(op->loops), op->pattern == OpPattern::kLoops);
+    EXPECT_EQ(static_cast<bool>(op->decompose), op->pattern == OpPattern::kComposite);
+    EXPECT_EQ(op->control.has_value(), op->pattern == OpPattern::kControl);
     EXPECT_EQ(static_cast<bool>(op->eval), op->pattern != OpPattern::kElementwise)
         << "the reference meaning of an elementwise op is its scalar rule";
   }

@@ -4,8 +4,8 @@
 
 #include <map>
 
+#include "ir/interpreter.h"
 #include "ir/text.h"
-#include "runtime/interpreter.h"
 #include "support/graph_kit.h"
 #include "support/literals.h"
 #include "support/random_graph.h"

@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "ir/interpreter.h"
 #include "ir/text.h"
-#include "runtime/interpreter.h"
 #include "support/literals.h"
 #include "support/programs.h"
 #include "support/random_graph.h"

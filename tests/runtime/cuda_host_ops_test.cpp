@@ -2,9 +2,9 @@
 // bit, but for sums that are reordered and elementary functions. Both ways of launching.
 #include <gtest/gtest.h>
 
+#include "ir/interpreter.h"
 #include "ir/op.h"
 #include "ir/text.h"
-#include "runtime/interpreter.h"
 #include "tests/support/cuda_host.h"
 #include "tests/support/literals.h"
 #include "tests/support/op_samples.h"

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "codegen/cuda/emit_cuda.h"
+#include "ir/interpreter.h"
 #include "ir/text.h"
-#include "runtime/interpreter.h"
 #include "tests/support/cuda_host.h"
 #include "tests/support/literals.h"
 #include "tests/support/programs.h"

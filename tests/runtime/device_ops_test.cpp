@@ -3,10 +3,10 @@
 // of launching.
 #include <gtest/gtest.h>
 
+#include "ir/interpreter.h"
 #include "ir/op.h"
 #include "ir/text.h"
 #include "runtime/executable.h"
-#include "runtime/interpreter.h"
 #include "tests/support/execute.h"
 #include "tests/support/literals.h"
 #include "tests/support/op_samples.h"

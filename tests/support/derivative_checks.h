@@ -7,9 +7,9 @@
 #include <random>
 #include <vector>
 
+#include "ir/interpreter.h"
 #include "ir/text.h"
 #include "passes/ad/ad.h"
-#include "runtime/interpreter.h"
 #include "support/random_values.h"
 
 /// Derivatives of whole graphs against finite differences and against each other.

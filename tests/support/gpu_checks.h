@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "ir/interpreter.h"
 #include "ir/text.h"
 #include "passes/pipeline.h"
-#include "runtime/interpreter.h"
 #include "runtime/loop_interpreter.h"
 #include "support/literals.h"
 #include "support/random_values.h"

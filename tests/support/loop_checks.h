@@ -8,13 +8,13 @@
 #include <string_view>
 #include <vector>
 
+#include "ir/interpreter.h"
 #include "ir/text.h"
 #include "passes/fusion.h"
 #include "passes/lower_to_loops.h"
 #include "passes/memory_plan.h"
 #include "passes/schedule_cpu.h"
 #include "passes/simplify_loops.h"
-#include "runtime/interpreter.h"
 #include "runtime/loop_interpreter.h"
 #include "support/literals.h"
 #include "support/random_values.h"

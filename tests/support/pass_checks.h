@@ -4,8 +4,8 @@
 
 #include <string_view>
 
+#include "ir/interpreter.h"
 #include "ir/text.h"
-#include "runtime/interpreter.h"
 #include "support/literals.h"
 #include "support/random_values.h"
 

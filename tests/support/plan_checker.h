@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "ir/interpreter.h"
 #include "passes/fusion.h"
 #include "passes/memory_plan.h"
-#include "runtime/interpreter.h"
 
 /// Two independent judges of a memory plan. Neither looks at how the plan was made.
 namespace adze::testing {
