@@ -148,7 +148,9 @@ NamedLiterals load_safetensors(const std::string& path) {
     if (name == "__metadata__") continue;
     entries.push_back(read_entry(path, name, value, data_bytes));
   }
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.begin < b.begin; });
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);  // one without bytes comes first
+  });
   std::uint64_t covered = 0;
   for (const Entry& entry : entries) {
     if (entry.begin != covered) {

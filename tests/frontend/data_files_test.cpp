@@ -128,6 +128,18 @@ TEST(Safetensors, RoundTrips) {
   EXPECT_EQ(dir.file_count(), 1u);  // no temporary file is left
 }
 
+TEST(Safetensors, ATensorWithoutBytesMayBeginWhereAnotherDoes) {
+  const TempDir dir;
+  const std::string header =
+      R"({"full":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"empty":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}})";
+  std::string size(8, '\0');
+  size[0] = static_cast<char>(header.size());
+  const io::NamedLiterals tensors = io::load_safetensors(dir.write("w", size + header + "abcd"));
+  ASSERT_EQ(tensors.size(), 2u);
+  EXPECT_EQ(tensors[0].second.type(), (TensorType{DType::kF32, {0}}));
+  EXPECT_EQ(tensors[1].first, "full");
+}
+
 TEST(Safetensors, EveryTruncationIsAnError) {
   const TempDir dir;
   const std::string path = dir / "w.safetensors";
