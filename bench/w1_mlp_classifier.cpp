@@ -21,13 +21,7 @@ Workload workload(std::string id, std::int64_t batch, Optimizer optimizer, const
             auto [k1, k2, kx, ky] = random::split<4>(random::key(1));
             Mlp model{nn::linear(k1, 784, 128), nn::linear(k2, 128, 10)};
             auto state = optimizer.init(model);
-            auto step = compile(
-                [=](Mlp m, auto s, Array x, Array y) {
-                  auto [l, g] = value_and_grad(loss)(m, x, y);
-                  auto [m2, s2] = optimizer.apply(m, g, s);
-                  return std::tuple(l, m2, s2);
-                },
-                {.device = setting.device});
+            auto step = training_step(setting, loss, optimizer);
             return train(setting, step, model, state, random::uniform(kx, {batch, 784}),
                          random::randint(ky, {batch}, 0, 10));
           }};

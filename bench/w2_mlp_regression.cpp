@@ -20,13 +20,7 @@ Workload workload(std::string id, std::int64_t batch) {
             auto [k1, k2, k3, kx] = random::split<4>(random::key(2));
             Mlp model{nn::linear(k1, 4, 32), nn::linear(k2, 32, 16), nn::linear(k3, 16, 4)};
             const auto adam = optim::adam({.learning_rate = 1e-3f});
-            auto step = compile(
-                [=](Mlp m, auto s, Array x, Array y) {
-                  auto [l, g] = value_and_grad(loss)(m, x, y);
-                  auto [m2, s2] = adam.apply(m, g, s);
-                  return std::tuple(l, m2, s2);
-                },
-                {.device = setting.device});
+            auto step = training_step(setting, loss, adam);
             const Array x = random::normal(kx, {batch, 4});
             return train(setting, step, model, adam.init(model), x, sin(x));
           }};

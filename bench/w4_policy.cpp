@@ -21,6 +21,7 @@ Workload workload(std::string id, std::int64_t batch) {
                                    {.device = setting.device});
             Report report;
             report.losses = {sum(forward(policy, x)).item<double>()};
+            dump(setting, report, policy, x);
             Setting timing = setting;
             if (setting.device == cpu() && native_code_problem().empty()) {
               auto call = forward.bind(policy, x);

@@ -37,13 +37,7 @@ Workload workload(std::int64_t batch) {
             Solution u{nn::linear(k1, 2, 32), nn::linear(k2, 32, 32), nn::linear(k3, 32, 32),
                        nn::linear(k4, 32, 1)};
             const auto adam = optim::adam({.learning_rate = 1e-3f});
-            auto step = compile(
-                [=](Solution m, auto s, Array points) {
-                  auto [l, g] = value_and_grad(loss)(m, points);
-                  auto [m2, s2] = adam.apply(m, g, s);
-                  return std::tuple(l, m2, s2);
-                },
-                {.device = setting.device});
+            auto step = training_step(setting, loss, adam);
             return train(setting, step, u, adam.init(u), random::uniform(kx, {batch, 2}));
           }};
 }

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace adze::bench {
@@ -12,10 +14,11 @@ namespace adze::bench {
 /// How a workload is run.
 struct Setting {
   Device device = cpu();
-  double seconds = 1;  ///< how long to keep timing
-  int warm_up = 10;    ///< steps that are not timed
-  int least = 20;      ///< times taken at least
-  int group = 1;       ///< steps given to the device before waiting for it; the time is divided by this
+  double seconds = 1;     ///< how long to keep timing
+  int warm_up = 10;       ///< steps that are not timed
+  int least = 20;         ///< times taken at least
+  int group = 1;          ///< steps given to the device before waiting for it; the time is divided by this
+  std::string dump = {};  ///< where `dump` writes to; empty: nowhere
 };
 /// What is usual for the device: a GPU is given many steps at once, and what only stands in for one is slow.
 Setting usual_setting(Device device, double seconds);
@@ -38,6 +41,35 @@ std::vector<Workload> w1_mlp_classifier();
 std::vector<Workload> w2_mlp_regression();
 std::vector<Workload> w4_policy();
 std::vector<Workload> w6_pinn();
+std::vector<Workload> w8_critic();
+
+/// What a run began with and what came of it, for other systems to repeat: a safetensors file of "model.*",
+/// "data[0]",
+/// ... and "losses", f64.
+template <class Model, class... Data>
+struct Record {
+  Model model;
+  std::tuple<Data...> data;
+  Array losses;
+};
+template <class Model, class... Data>
+void dump(const Setting& setting, const Report& report, const Model& model, const Data&... data) {
+  if (setting.dump.empty()) return;
+  const auto count = static_cast<std::int64_t>(report.losses.size());
+  io::save(setting.dump, Record<Model, Data...>{model, {data...}, Array(report.losses, {count})});
+}
+
+/// A compiled training step on `loss(model, data...)`: (model, state, data...) -> (loss, model, state).
+template <class Loss, class Optimizer>
+auto training_step(const Setting& setting, Loss loss, Optimizer optimizer) {
+  return compile(
+      [=](auto model, auto state, auto... data) {
+        auto [l, gradient] = value_and_grad(loss)(model, data...);
+        auto [next_model, next_state] = optimizer.apply(model, gradient, state);
+        return std::tuple(l, next_model, next_state);
+      },
+      {.device = setting.device});
+}
 
 /// Calls `step` `group` times, then `wait`, again and again for `seconds`; the time of a call in us, each
 /// time.
@@ -50,11 +82,14 @@ template <class Step, class Model, class State, class... Data>
 Report train(const Setting& setting, Step& step, Model model, State state, const Data&... data) {
   Report report;
   Array loss;
+  const std::optional<Model> initial =
+      setting.dump.empty() ? std::nullopt : std::optional(model);  // nothing shares it
   const auto once = [&] { std::tie(loss, model, state) = step(std::move(model), std::move(state), data...); };
   for (int i = 0; i < 10; ++i) {
     once();
     report.losses.push_back(loss.item<double>());
   }
+  if (initial) dump(setting, report, *initial, data...);
   report.step_us = time_calls(setting, once, [&] { loss.item<double>(); });
   report.compilation = step.report(std::move(model), std::move(state), data...);  // the donating one
   return report;

@@ -19,6 +19,7 @@ struct Options {
   std::string device = "cpu";
   double seconds = 1;
   bool markdown = false;
+  std::string dump;
   Machine machine;
 };
 
@@ -81,10 +82,25 @@ bool print_row(const Workload& workload, const Report& report, const Machine& ma
   return good;
 }
 
+/// No times: what each run began with and its losses, as files.
+int dump_all(const Options& options, const std::vector<Workload>& all) {
+  Setting setting;
+  setting.device = parse_device(options.device);
+  setting.warm_up = setting.least = 0;
+  setting.seconds = 0;
+  for (const Workload& workload : all) {
+    if (!selected(workload.id, options.wanted)) continue;
+    setting.dump = options.dump + "/" + workload.id + ".safetensors";
+    workload.run(setting);
+    fmt::print("{}\n", setting.dump);
+  }
+  return 0;
+}
+
 int run(const Options& options) {
   const Setting setting = usual_setting(parse_device(options.device), options.seconds);
   std::vector<Workload> all;
-  for (auto&& family : {w1_mlp_classifier(), w2_mlp_regression(), w4_policy(), w6_pinn()}) {
+  for (auto&& family : {w1_mlp_classifier(), w2_mlp_regression(), w4_policy(), w6_pinn(), w8_critic()}) {
     all.insert(all.end(), family.begin(), family.end());
   }
   for (const std::string& want : options.wanted) {
@@ -95,6 +111,7 @@ int run(const Options& options) {
       return 2;
     }
   }
+  if (!options.dump.empty()) return dump_all(options, all);
   if (options.markdown) {
     fmt::print(
         "| workload on {} | step, us | p10 | p90 | launches | launch floor, us | bytes floor, us | flops "
@@ -134,6 +151,10 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--markdown", options.markdown,
                "a table with floors, which also compares the losses with the CPU's");
+  app.add_option(
+         "--dump", options.dump,
+         "instead of timing, write initial weights, data and losses of each row to DIR/<row>.safetensors")
+      ->type_name("DIR");
   app.add_option("--launch-us", options.machine.launch_us, "of the device, for the floors: one launch");
   app.add_option("--gigabytes", options.machine.gigabytes, "of the device, for the floors: memory, GB/s");
   app.add_option("--gigaflops", options.machine.gigaflops, "of the device, for the floors: f32, GFLOP/s");

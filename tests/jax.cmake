@@ -12,3 +12,8 @@ foreach(suite ops nn)
                                      --evaluate=$<TARGET_FILE:jax_evaluate>)
   set_tests_properties(jax_${suite} PROPERTIES LABELS jax SKIP_RETURN_CODE 77)
 endforeach()
+if(TARGET workloads)
+  add_test(NAME jax_workloads COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/jax/run.sh ${ADZE_JAX_PYTHON} workloads.py
+                                      --workloads=$<TARGET_FILE:workloads>)
+  set_tests_properties(jax_workloads PROPERTIES LABELS jax SKIP_RETURN_CODE 77)
+endif()

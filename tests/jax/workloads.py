@@ -1,0 +1,146 @@
+"""The workloads of bench/ as JAX programs, from the same weights and on the same data: workloads.py --workloads=PROGRAM.
+
+`workloads --dump=DIR` writes what each run began with and its first ten losses (of a forward pass: the sum of its
+output); they must agree to 1e-4 relative. Exits with 77 where JAX is not installed.
+"""
+
+import argparse
+import functools
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+try:
+    import jax
+    import jax.numpy as jnp
+    import optax
+    from jax import lax
+except ImportError as error:
+    print(f"skipped: {error} ({sys.executable}); ./run jax installs what this needs")
+    sys.exit(77)
+
+import numpy as np
+
+import tensors
+
+STEPS = 10
+TOLERANCE = 1e-4
+
+
+def linear(layer, x):
+    return x @ layer["weight"] + layer["bias"]
+
+
+def mlp(model, x, names, activation=jnp.tanh):
+    for name in names[:-1]:
+        x = activation(linear(model[name], x))
+    return linear(model[names[-1]], x)
+
+
+def w1_loss(model, x, labels):
+    logits = mlp(model, x, ["hidden", "out"], jax.nn.relu)
+    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, labels))
+
+
+def w2_loss(model, x, target):
+    return jnp.mean((mlp(model, x, ["a", "b", "c"]) - target) ** 2)
+
+
+def w4_policy(model, x):
+    return jnp.sum(mlp(model, x, ["a", "b", "c"]))
+
+
+def w6_loss(model, points):
+    u = lambda p: mlp(model, p, ["a", "b", "c", "d"])[0]
+    laplacian = jax.vmap(lambda p: jnp.trace(jax.hessian(u)(p)))(points)
+    source = jnp.prod(jnp.sin(jnp.pi * points), axis=1)
+    return jnp.mean((laplacian + source) ** 2)
+
+
+def train(loss, optimizer):
+    """The losses of the first steps; each is that before its update."""
+
+    @jax.jit
+    def step(model, state, data):
+        value, gradient = jax.value_and_grad(loss)(model, *data)
+        updates, state = optimizer.update(gradient, state, model)
+        return value, optax.apply_updates(model, updates), state
+
+    def run(model, data):
+        state, losses = optimizer.init(model), []
+        for _ in range(STEPS):
+            value, model, state = step(model, state, data)
+            losses.append(float(value))
+        return losses
+
+    return run
+
+
+def forward(function):
+    return lambda model, data: [float(jax.jit(function)(model, *data))]
+
+
+SGD, ADAM = optax.sgd(0.01), optax.adam(1e-3)
+PROGRAMS = {
+    "W1-B64": train(w1_loss, SGD),
+    "W1-B1": train(w1_loss, SGD),
+    "W1-B256": train(w1_loss, SGD),
+    "W1-B64-adam": train(w1_loss, ADAM),
+    "W2-B64": train(w2_loss, ADAM),
+    "W2-B10000": train(w2_loss, ADAM),
+    "W4-B1": forward(w4_policy),
+    "W4-B256": forward(w4_policy),
+    "W6-B1024": train(w6_loss, ADAM),
+    "W6-B256": train(w6_loss, ADAM),
+    "W8": train(w2_loss, ADAM),
+}
+
+
+def tree(path):
+    """A file's tensors: the model as nested dictionaries, the data, the losses."""
+    model, data, losses = {}, [], None
+    for name, array in tensors.load(path).items():
+        if name == "losses":
+            losses = array
+        elif name.startswith("data["):
+            data.append(array)
+        else:
+            *parents, leaf = name.replace("[", ".").replace("]", "").split(".")[1:] or ["model"]
+            functools.reduce(lambda node, key: node.setdefault(key, {}), parents, model)[leaf] = array
+    return model, data, losses
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workloads", required=True, help="the program bench/workloads")
+    parser.add_argument("rows", nargs="*", help="such as W1-B64 or W1; default: all")
+    options = parser.parse_args()
+    begin, failures, worst = time.time(), 0, (0.0, "none")
+    with tempfile.TemporaryDirectory() as directory:
+        subprocess.run([options.workloads, *options.rows, f"--dump={directory}"], check=True, stdout=subprocess.DEVNULL)
+        files = sorted(os.listdir(directory))
+        for file in files:
+            row = file.removesuffix(".safetensors")
+            model, data, got = tree(os.path.join(directory, file))
+            if row not in PROGRAMS:
+                failures += 1
+                print(f"{row}: has no JAX program")
+                continue
+            want = np.array(PROGRAMS[row](model, data))
+            difference = np.inf
+            if got.shape == want.shape and np.isfinite(got).all():
+                difference = float(np.max(np.abs(got - want) / np.abs(want)))
+            worst = max(worst, (difference, row))
+            bad = not difference <= TOLERANCE
+            failures += bad
+            print(f"{row:12} {len(got):2} losses differ by {difference:.1e}, the last: {got[-1]:.6f}, JAX {want[-1]:.6f}"
+                  f"{' WRONG' if bad else ''}")
+    print(f"workloads={len(files)} failures={failures} worst={worst[0]:.1e} ({worst[1]}) all={time.time() - begin:.1f}s")
+    sys.exit(1 if failures or not files else 0)
+
+
+if __name__ == "__main__":
+    main()
