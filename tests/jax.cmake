@@ -1,6 +1,6 @@
 # Adze against JAX, on the CPU: tests/jax/compare.py runs the same functions through both. JAX is in build/venv, where
 # `./run jax` (and so `./run test`, where pip is to be had) puts it; without it these tests are skipped and say so.
-add_executable(jax_evaluate jax/evaluate.cpp jax/functions.cpp)
+add_executable(jax_evaluate jax/evaluate.cpp jax/functions.cpp jax/functions_nn.cpp jax/functions_optim.cpp)
 target_include_directories(jax_evaluate PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 target_link_libraries(jax_evaluate PRIVATE adze::adze adze_options)
 if(ADZE_SANITIZE)

@@ -5,6 +5,7 @@ import itertools
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.extend.random import threefry2x32_p
 
 from cases import Case, Draw, Text, dtype_name
 
@@ -143,6 +144,10 @@ def other(seed, count):
         one = g.op("broadcast_in_dim", g.constant("f32[] 1"), shape=[3], dims=[])
         return g.op("div", one, x)
 
+    words = [draw.integers((3, 5), np.uint32, 0, 2**32) for _ in range(4)]
+    for word in (0, 1):
+        yield Case("threefry2x32", apply("threefry2x32", word=word), lambda *x, w=word: threefry2x32_p.bind(*x)[w], words,
+                   mode="values")
     yield Case("reciprocal", reciprocal, lambda x: 1 / x, [draw.not_small((3,), np.float32)])
 
 
