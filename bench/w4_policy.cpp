@@ -1,5 +1,4 @@
 #include "bench/workload.h"
-#include "codegen/cpu_backend.h"
 
 // W4: a control policy 17-64-64-6, tanh, forward only. The cost of the call counts: bound once, then called.
 
@@ -17,24 +16,8 @@ Workload workload(std::string id, std::int64_t batch) {
             auto [k1, k2, k3, kx] = random::split<4>(random::key(4));
             const Policy policy{nn::linear(k1, 17, 64), nn::linear(k2, 64, 64), nn::linear(k3, 64, 6)};
             const Array x = random::normal(kx, {batch, 17});
-            auto forward = compile([](const Policy& p, const Array& observation) { return p(observation); },
-                                   {.device = setting.device});
-            Report report;
-            report.losses = {sum(forward(policy, x)).item<double>()};
-            dump(setting, report, policy, x);
-            Setting timing = setting;
-            if (setting.device == cpu() && native_code_problem().empty()) {
-              auto call = forward.bind(policy, x);
-              timing.group = 100;  // one call takes about as long as reading the clock
-              report.step_us = time_calls(
-                  timing, [&] { call(); }, [] {});
-            } else {
-              Array action = forward(policy, x);
-              report.step_us = time_calls(
-                  timing, [&] { action = forward(policy, x); }, [&] { action.data<float>(); });
-            }
-            report.compilation = forward.report(policy, x);
-            return report;
+            return forward(
+                setting, [](const Policy& p, const Array& observation) { return p(observation); }, policy, x);
           }};
 }
 

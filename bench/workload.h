@@ -9,6 +9,8 @@
 #include <tuple>
 #include <vector>
 
+#include "codegen/cpu_backend.h"
+
 namespace adze::bench {
 
 /// How a workload is run.
@@ -41,6 +43,7 @@ std::vector<Workload> w1_mlp_classifier();
 std::vector<Workload> w2_mlp_regression();
 std::vector<Workload> w4_policy();
 std::vector<Workload> w6_pinn();
+std::vector<Workload> w7_transformer();
 std::vector<Workload> w8_critic();
 
 /// What a run began with and what came of it, for other systems to repeat: a safetensors file of "model.*",
@@ -92,6 +95,29 @@ Report train(const Setting& setting, Step& step, Model model, State state, const
   if (initial) dump(setting, report, *initial, data...);
   report.step_us = time_calls(setting, once, [&] { loss.item<double>(); });
   report.compilation = step.report(std::move(model), std::move(state), data...);  // the donating one
+  return report;
+}
+
+/// Runs a function once for the sum of its result, an Array, then times more: bound to its buffers where that
+/// can be.
+template <class F, class Model, class... Data>
+Report forward(const Setting& setting, F f, const Model& model, const Data&... data) {
+  auto compiled = compile(f, {.device = setting.device});
+  Report report;
+  report.losses = {sum(compiled(model, data...)).template item<double>()};
+  dump(setting, report, model, data...);
+  if (setting.device == cpu() && native_code_problem().empty()) {
+    auto call = compiled.bind(model, data...);
+    Setting timing = setting;
+    timing.group = setting.least > 0 ? 100 : 1;  // one call may take about as long as reading the clock
+    report.step_us = time_calls(
+        timing, [&] { call(); }, [] {});
+  } else {
+    Array result = compiled(model, data...);
+    report.step_us = time_calls(
+        setting, [&] { result = compiled(model, data...); }, [&] { result.data<float>(); });
+  }
+  report.compilation = compiled.report(model, data...);
   return report;
 }
 

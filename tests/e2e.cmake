@@ -14,6 +14,11 @@ if(TARGET digits)
   set_tests_properties(digits_on_cuda_host digits_on_test_device
                        PROPERTIES LABELS e2e SKIP_REGULAR_EXPRESSION "skipped: ")
 endif()
+if(TARGET nano_gpt)
+  add_test(NAME nano_gpt COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:nano_gpt>
+                                 -P ${CMAKE_CURRENT_SOURCE_DIR}/e2e/nano_gpt.cmake)
+  set_tests_properties(nano_gpt PROPERTIES LABELS e2e)
+endif()
 if(TARGET workloads)
   add_test(NAME workloads COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:workloads>
                                   -P ${CMAKE_CURRENT_SOURCE_DIR}/e2e/workloads.cmake)

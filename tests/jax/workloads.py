@@ -50,7 +50,7 @@ def w2_loss(model, x, target):
 
 
 def w4_policy(model, x):
-    return jnp.sum(mlp(model, x, ["a", "b", "c"]))
+    return mlp(model, x, ["a", "b", "c"])
 
 
 def w6_loss(model, points):
@@ -58,6 +58,30 @@ def w6_loss(model, points):
     laplacian = jax.vmap(lambda p: jnp.trace(jax.hessian(u)(p)))(points)
     source = jnp.prod(jnp.sin(jnp.pi * points), axis=1)
     return jnp.mean((laplacian + source) ** 2)
+
+
+def layer_norm(layer, x):
+    centred = x - jnp.mean(x, -1, keepdims=True)
+    return centred * lax.rsqrt(jnp.mean(centred**2, -1, keepdims=True) + 1e-5) * layer["scale"] + layer["shift"]
+
+
+def attention(layer, x, heads=4):
+    query, key, value = (jnp.reshape(linear(layer[name], x), (*x.shape[:2], heads, -1))
+                         for name in ("query", "key", "value"))
+    return linear(layer["out"], jax.nn.dot_product_attention(query, key, value, is_causal=True).reshape(x.shape))
+
+
+def w7_logits(model, ids):
+    x = model["tokens"][ids] + model["positions"][:ids.shape[1]]
+    for _, block in sorted(model["blocks"].items()):
+        x = x + attention(block["attention"], layer_norm(block["before_attention"], x))
+        y = jax.nn.gelu(linear(block["up"], layer_norm(block["before_mlp"], x)))
+        x = x + linear(block["down"], y)
+    return linear(model["head"], layer_norm(model["last"], x))
+
+
+def w7_loss(model, ids, following):
+    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(w7_logits(model, ids), following))
 
 
 def train(loss, optimizer):
@@ -80,7 +104,7 @@ def train(loss, optimizer):
 
 
 def forward(function):
-    return lambda model, data: [float(jax.jit(function)(model, *data))]
+    return lambda model, data: [float(jnp.sum(jax.jit(function)(model, *data)))]
 
 
 SGD, ADAM = optax.sgd(0.01), optax.adam(1e-3)
@@ -95,6 +119,8 @@ PROGRAMS = {
     "W4-B256": forward(w4_policy),
     "W6-B1024": train(w6_loss, ADAM),
     "W6-B256": train(w6_loss, ADAM),
+    "W7": train(w7_loss, ADAM),
+    "W7-fwd-B1": forward(w7_logits),
     "W8": train(w2_loss, ADAM),
 }
 
