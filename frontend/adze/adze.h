@@ -5,6 +5,7 @@
 #include "adze/compile.h"
 #include "adze/data.h"
 #include "adze/device.h"
+#include "adze/einsum.h"
 #include "adze/io.h"
 #include "adze/nn.h"
 #include "adze/ops.h"

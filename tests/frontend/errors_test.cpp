@@ -156,8 +156,8 @@ TEST(Errors, AThrowingFunctionEndsItsTrace) {
 TEST(Errors, RandomNumbersInsideATrace) {
   const auto f =
       compile([](const Array& x) { return x + random::normal(random::key(0), {2}); }, {.name = "f"});
-  EXPECT_EQ(error_of<RuntimeError>([&] { f(ones({2})); }).substr(0, 60),
-            "random::normal: keys and random numbers are made on the host");
+  EXPECT_EQ(error_of<RuntimeError>([&] { f(ones({2})); }).substr(0, 34),
+            "random::normal: made on the host, ");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "adze/random.h"
+#include "frontend/random/host.h"
 
 #include <fmt/format.h>
 
@@ -6,56 +6,17 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <memory>
 #include <numeric>
+#include <utility>
+#include <vector>
 
-#include "adze/trace.h"
-
-namespace adze::random {
+namespace adze::random::host {
 namespace {
-
-struct Key {
-  std::uint32_t a, b;
-};
-
-/// The block cipher behind all of it: 20 rounds on two words.
-Key threefry2x32(Key key, Key counter) {
-  constexpr std::array<std::array<int, 4>, 2> kRotations{{{13, 15, 26, 6}, {17, 29, 16, 24}}};
-  const std::array<std::uint32_t, 3> schedule{key.a, key.b, key.a ^ key.b ^ 0x1BD11BDAu};
-  std::uint32_t x = counter.a + schedule[0];
-  std::uint32_t y = counter.b + schedule[1];
-  for (std::uint32_t round = 0; round < 5; ++round) {
-    for (const int rotation : kRotations[round % 2]) {
-      x += y;
-      y = std::rotl(y, rotation) ^ x;
-    }
-    x += schedule[(round + 1) % 3];
-    y += schedule[(round + 2) % 3] + round + 1;
-  }
-  return {x, y};
-}
 
 Key counter_at(std::int64_t i) {
   const auto wide = static_cast<std::uint64_t>(i);
   return {static_cast<std::uint32_t>(wide >> 32), static_cast<std::uint32_t>(wide)};
-}
-
-Array to_array(Key key) {
-  return Array({key.a, key.b}, {2});
-}
-
-Key read_key(const char* what, const Array& key) {
-  if (adze::detail::tracing() || key.traced()) {
-    throw RuntimeError(
-        fmt::format("random::{}: keys and random numbers are made on the host, not inside a traced function; "
-                    "draw before and "
-                    "pass them in",
-                    what));
-  }
-  if (key.type() != TensorType{DType::kU32, {2}}) {
-    throw TypeError(fmt::format("random::{}: a key is u32[2], got {}", what, to_string(key.type())));
-  }
-  const std::span<const std::uint32_t> words = key.data<std::uint32_t>();
-  return {words[0], words[1]};
 }
 
 std::uint32_t bits_at(Key key, std::int64_t i) {
@@ -171,101 +132,83 @@ double normal_quantile(double u) {
   return q < 0 ? -magnitude : magnitude;
 }
 
-[[noreturn]] void fail_dtype(const char* what, DType dtype) {
-  throw TypeError(fmt::format("random::{}: dtype must be f32 or f64, not {}", what, adze::to_string(dtype)));
-}
-
 }  // namespace
 
-Array key(std::uint64_t seed) {
-  return to_array({static_cast<std::uint32_t>(seed >> 32), static_cast<std::uint32_t>(seed)});
-}
-
-void detail::split_into(const Array& key, Array* keys, std::size_t n) {
-  const Key from = read_key("split", key);
-  for (std::size_t i = 0; i < n; ++i)
-    keys[i] = to_array(threefry2x32(from, counter_at(static_cast<std::int64_t>(i))));
-}
-
-std::vector<Array> split(const Array& key, std::size_t n) {
-  std::vector<Array> keys(n);
-  detail::split_into(key, keys.data(), n);
-  return keys;
-}
-
-Array fold_in(const Array& key, std::uint32_t data) {
-  return to_array(threefry2x32(read_key("fold_in", key), {0, data}));
-}
-
-Array bits(const Array& key, Dims shape) {
-  const Key from = read_key("bits", key);
-  return generate<std::uint32_t>(std::move(shape), [&](std::int64_t i) { return bits_at(from, i); });
-}
-
-Array uniform(const Array& key, Dims shape, double low, double high, DType dtype) {
-  const Key from = read_key("uniform", key);
-  if (dtype == DType::kF32) {
-    const auto least = static_cast<float>(low), most = static_cast<float>(high);
-    return generate<float>(std::move(shape),
-                           [&](std::int64_t i) { return scale(unit_float(from, i), least, most); });
+Key threefry2x32(Key key, Key counter) {
+  constexpr std::array<std::array<int, 4>, 2> kRotations{{{13, 15, 26, 6}, {17, 29, 16, 24}}};
+  const std::array<std::uint32_t, 3> schedule{key.a, key.b, key.a ^ key.b ^ 0x1BD11BDAu};
+  std::uint32_t x = counter.a + schedule[0];
+  std::uint32_t y = counter.b + schedule[1];
+  for (std::uint32_t round = 0; round < 5; ++round) {
+    for (const int rotation : kRotations[round % 2]) {
+      x += y;
+      y = std::rotl(y, rotation) ^ x;
+    }
+    x += schedule[(round + 1) % 3];
+    y += schedule[(round + 2) % 3] + round + 1;
   }
-  if (dtype != DType::kF64) fail_dtype("uniform", dtype);
-  return generate<double>(std::move(shape),
-                          [&](std::int64_t i) { return scale(unit_double(from, i), low, high); });
+  return {x, y};
 }
 
-Array normal(const Array& key, Dims shape, DType dtype) {
-  const Key from = read_key("normal", key);
-  // Uniform in (-1, 1), both ends excluded.
-  if (dtype == DType::kF32) {
-    const float low = std::nextafter(-1.0f, 0.0f);
-    return generate<float>(std::move(shape), [&](std::int64_t i) {
-      return static_cast<float>(normal_quantile(static_cast<double>(scale(unit_float(from, i), low, 1.0f))));
+Key read_key(const Array& key) {
+  const std::span<const std::uint32_t> words = key.data<std::uint32_t>();
+  return {words[0], words[1]};
+}
+
+Array to_array(Key key) {
+  return Array({key.a, key.b}, {2});
+}
+
+Array bits(Key key, Dims shape) {
+  return generate<std::uint32_t>(std::move(shape), [&](std::int64_t i) { return bits_at(key, i); });
+}
+
+Array uniform(Key key, Dims shape, double low, double high, DType dtype) {
+  if (dtype == DType::kF64) {
+    return generate<double>(std::move(shape),
+                            [&](std::int64_t i) { return scale(unit_double(key, i), low, high); });
+  }
+  const auto least = static_cast<float>(low), most = static_cast<float>(high);
+  return generate<float>(std::move(shape),
+                         [&](std::int64_t i) { return scale(unit_float(key, i), least, most); });
+}
+
+Array normal_between(Key key, Dims shape, double low, double high, DType dtype) {
+  if (dtype == DType::kF64) {
+    return generate<double>(std::move(shape), [&](std::int64_t i) {
+      return normal_quantile(scale(unit_double(key, i), low, high));
     });
   }
-  if (dtype != DType::kF64) fail_dtype("normal", dtype);
-  const double low = std::nextafter(-1.0, 0.0);
-  return generate<double>(std::move(shape), [&](std::int64_t i) {
-    return normal_quantile(scale(unit_double(from, i), low, 1.0));
+  const auto least = static_cast<float>(low), most = static_cast<float>(high);
+  return generate<float>(std::move(shape), [&](std::int64_t i) {
+    return static_cast<float>(normal_quantile(static_cast<double>(scale(unit_float(key, i), least, most))));
   });
 }
 
-Array bernoulli(const Array& key, double p, Dims shape) {
-  const Key from = read_key("bernoulli", key);
+Array bernoulli(Key key, double p, Dims shape) {
   const std::int64_t count = element_count(shape);
   const auto values = std::make_unique<bool[]>(static_cast<std::size_t>(count));
   for (std::int64_t i = 0; i < count; ++i) {
-    values[static_cast<std::size_t>(i)] = unit_float(from, i) < static_cast<float>(p);
+    values[static_cast<std::size_t>(i)] = unit_float(key, i) < static_cast<float>(p);
   }
   return Array(std::span<const bool>(values.get(), static_cast<std::size_t>(count)), std::move(shape));
 }
 
-Array randint(const Array& key, Dims shape, std::int32_t low, std::int32_t high) {
-  if (high <= low) throw TypeError(fmt::format("random::randint: no integers in [{}, {})", low, high));
-  read_key("randint", key);
-  const auto [first, second] = split<2>(key);
-  const Key upper = read_key("randint", first), lower = read_key("randint", second);
-  // (upper 2^32 + lower) mod span, so that no value is favoured by more than 2^-32 of its share.
-  const std::uint32_t span = static_cast<std::uint32_t>(high) - static_cast<std::uint32_t>(low);
-  const std::uint32_t half = 65536u % span;
-  const std::uint32_t multiplier = half * half % span;
+Array randint(Key key, Dims shape, std::int32_t low, const RandintSpan& span) {
+  const Key upper = threefry2x32(key, {0, 0}), lower = threefry2x32(key, {0, 1});
   return generate<std::int32_t>(std::move(shape), [&](std::int64_t i) {
-    const std::uint32_t offset = (bits_at(upper, i) % span * multiplier + bits_at(lower, i) % span) % span;
+    const std::uint32_t offset =
+        (bits_at(upper, i) % span.size * span.multiplier + bits_at(lower, i) % span.size) % span.size;
     return static_cast<std::int32_t>(static_cast<std::uint32_t>(low) + offset);
   });
 }
 
-Array permutation(const Array& key, std::int64_t n) {
-  Key from = read_key("permutation", key);
-  if (n < 0 || n > INT32_MAX) throw TypeError(fmt::format("random::permutation: of {} elements", n));
+Array permutation(Key key, std::int64_t n, int rounds) {
   std::vector<std::int32_t> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), 0);
-  // Sorting by random words; more than once where equal words would be likely.
-  const double size = static_cast<double>(std::max<std::int64_t>(n, 1));
-  const int rounds = static_cast<int>(std::ceil(3 * std::log(size) / std::log(4294967295.0)));
   for (int round = 0; round < rounds; ++round) {
-    const Key draw = threefry2x32(from, {0, 1});
-    from = threefry2x32(from, {0, 0});
+    const Key draw = threefry2x32(key, {0, 1});
+    key = threefry2x32(key, {0, 0});
     std::vector<std::pair<std::uint32_t, std::int32_t>> keyed;
     keyed.reserve(order.size());
     for (std::size_t i = 0; i < order.size(); ++i) {
@@ -278,4 +221,4 @@ Array permutation(const Array& key, std::int64_t n) {
   return Array(order, {n});
 }
 
-}  // namespace adze::random
+}  // namespace adze::random::host
