@@ -6,6 +6,7 @@
 #include "adze/nn/init.h"
 #include "adze/nn/layers.h"
 #include "adze/nn/losses.h"
+#include "adze/nn/recurrent.h"
 #include "adze/ops.h"
 
 namespace adze::nn {
