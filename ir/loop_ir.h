@@ -229,6 +229,9 @@ struct Kernel {
   std::vector<Buffer> buffers;  ///< the first `argument_count` are the arguments, in order
   std::size_t argument_count = 0;
   std::vector<bool> written;  ///< for each argument: is it stored to
+  /// Are serial loops to run in order? Where not, their iterations depend on each other by nothing but
+  /// Accumulates into what does not depend on the loop, and a schedule is free to change their order.
+  bool ordered = false;
   std::vector<Stmt> body;
   std::vector<std::string> schedule;  ///< what schedule_* did, as text: "vectorize j 16", "unroll i 6"
 

@@ -376,7 +376,7 @@ class KernelPrinter {
       : exprs_(kernel.exprs), buffers_(kernel.buffers), names_(kernel.exprs, kernel.buffers) {}
 
   std::string print(const Kernel& kernel) {
-    text_ = "kernel @" + kernel.name + "(";
+    text_ = (kernel.ordered ? "ordered kernel @" : "kernel @") + kernel.name + "(";
     for (std::size_t i = 0; i < kernel.argument_count && i < buffers_.size(); ++i) {
       if (i != 0) text_ += ", ";
       text_ += names_.buffer({static_cast<std::uint32_t>(i)}) + ": ";

@@ -9,14 +9,12 @@ namespace adze {
 using loop::Stmt;
 
 LoopsContext::LoopsContext(loop::Kernel& kernel, const Attrs& attrs, std::vector<TensorType> operand_types,
-                           std::vector<TensorType> result_types)
+                           std::vector<TensorType> result_types, std::vector<std::size_t> argument_of)
     : kernel_(kernel),
       attrs_(attrs),
       operand_types_(std::move(operand_types)),
-      result_types_(std::move(result_types)) {
-  ADZE_CHECK(kernel_.buffers.size() == operand_types_.size() + result_types_.size(),
-             "a kernel of one op has an argument for each operand and result");
-}
+      result_types_(std::move(result_types)),
+      argument_of_(std::move(argument_of)) {}
 
 Scalar LoopsContext::address(loop::BufferId buffer, const std::vector<Scalar>& index) {
   return loop::offset(exprs(), kernel_.buffers[buffer.index].type, index);
@@ -70,7 +68,7 @@ void LoopsContext::loops(const Dims& shape, const std::function<void(const std::
           deeper();
           index.pop_back();
         },
-        dim == 0 ? kind : loop::LoopKind::kSerial);
+        kind);
   };
   deeper();
 }

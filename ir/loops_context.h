@@ -10,15 +10,18 @@
 
 namespace adze {
 
-/// The kernel of one kLoops op: its arguments are the op's operands, then its results, dense and row-major.
+/// The kernel of one kLoops op: its arguments are the op's distinct operands, then its results, dense and
+/// row-major.
 /// Calls of `loop`, `when` and `scratch` nest; what is written inside goes into their bodies.
 ///
-/// Outermost loops of kind kParallel promise that their iterations touch nothing that another one writes, so
-/// a schedule may spread them over lanes, workers and threads; everything else runs as written.
+/// Loops of kind kParallel promise that their iterations touch nothing that another one writes, so a schedule
+/// may spread them over workers and threads (best where nothing stands around them); everything else runs in
+/// the order written.
 class LoopsContext {
  public:
+  /// `argument_of`: which argument of the kernel is each operand, then each result.
   LoopsContext(loop::Kernel& kernel, const Attrs& attrs, std::vector<TensorType> operand_types,
-               std::vector<TensorType> result_types);
+               std::vector<TensorType> result_types, std::vector<std::size_t> argument_of);
 
   loop::Exprs& exprs() { return kernel_.exprs; }
   const Attrs& attrs() const { return attrs_; }
@@ -39,7 +42,7 @@ class LoopsContext {
   /// for i in [0, extent): body(i)
   void loop(std::string_view name, std::int64_t extent, const std::function<void(Scalar)>& body,
             loop::LoopKind kind = loop::LoopKind::kSerial);
-  /// A nest over all indices of `shape`, the outermost loop of `kind`.
+  /// A nest over all indices of `shape`, its loops of `kind`.
   void loops(const Dims& shape, const std::function<void(const std::vector<Scalar>&)>& body,
              loop::LoopKind kind = loop::LoopKind::kSerial);
   void when(Scalar condition, const std::function<void()>& body);
@@ -58,13 +61,14 @@ class LoopsContext {
  private:
   void nested(const std::function<void()>& body,
               const std::function<loop::Stmt(std::vector<loop::Stmt>)>& wrap);
-  loop::BufferId operand(std::size_t i) const { return {static_cast<std::uint32_t>(i)}; }
-  loop::BufferId result(std::size_t k) const { return {static_cast<std::uint32_t>(size() + k)}; }
+  loop::BufferId operand(std::size_t i) const { return {static_cast<std::uint32_t>(argument_of_[i])}; }
+  loop::BufferId result(std::size_t k) const { return operand(size() + k); }
   Scalar address(loop::BufferId buffer, const std::vector<Scalar>& index);
 
   loop::Kernel& kernel_;
   const Attrs& attrs_;
   std::vector<TensorType> operand_types_, result_types_;
+  std::vector<std::size_t> argument_of_;
   std::vector<loop::Stmt> body_;
 
  public:

@@ -24,7 +24,7 @@ enum class OpPattern {
   kConstant,     ///< a literal                                            -> none
   kReduction,    ///< folds axes of its operands with a monoid             -> reduce
   kContraction,  ///< sum of products                                      -> contract
-  kLoops,        ///< a loop nest of its own: sort, scatter, cumsum        -> loops
+  kLoops,        ///< a loop nest of its own, one kernel: sort, scatter, cumsum -> loops
   kComposite,    ///< stands for a graph of other ops, which replaces it before fusion -> decompose
   kControl,      ///< runs subgraphs (scan, while, cond, call)             -> control
   kCollective,   ///< names the axis of a vmap around it, which replaces it: psum   -> batch
@@ -40,9 +40,6 @@ struct OpTraits {
   bool zero_derivative = false;
   /// Linear in all operands jointly: its own jvp (zeros instantiated as needed); needs `transpose`.
   bool linear = false;
-  /// kIndexMap: bit i is set where operand i is read at places that depend on data (gather): it must be in
-  /// memory, a producer is not merged into its reads.
-  std::uint32_t indirect_operands = 0;
 };
 
 /// One attribute an op takes: name, kind (by example), and its value when left out. Without a default it is

@@ -4,6 +4,7 @@
 
 #include "ir/text.h"
 #include "passes/subgraph_rules.h"
+#include "passes/subgraphs.h"
 
 namespace adze {
 namespace {
@@ -13,12 +14,6 @@ ValueList batch_elementwise(BatchContext& c) {
   std::vector<ValueId> operands;
   for (std::size_t i = 0; i < c.size(); ++i) operands.push_back(c.with_batch(i));
   return c.builder().emit_multi(c.op(), std::move(operands), c.attrs());
-}
-
-bool holds_subgraphs(const Node& node) {
-  return std::any_of(node.attrs.begin(), node.attrs.end(), [](const auto& entry) {
-    return std::holds_alternative<GraphRef>(entry.second) || std::holds_alternative<GraphList>(entry.second);
-  });
 }
 
 /// Can the batch matter to a node of which no operand is batched?

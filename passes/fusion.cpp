@@ -51,6 +51,7 @@ class Fuser {
   const FusionLimits& limits_;
   FusionRules rules_;
   std::vector<bool> is_result_;  ///< by value
+  std::vector<bool> in_memory_;  ///< by value: a result, or read by an opaque kernel
   std::vector<bool> computed_;   ///< by node: some cluster must compute it
   /// By value: computed nodes that read it, also through free nodes.
   std::vector<std::vector<NodeId>> consumers_;
@@ -80,17 +81,23 @@ Fuser::Fuser(const Graph& graph, const FusionLimits& limits)
 void Fuser::find_nodes() {
   const std::vector<bool> live = live_values(graph_);
   for (const ValueId result : graph_.results()) is_result_[result.index] = true;
+  in_memory_ = is_result_;
   for (std::uint32_t i = static_cast<std::uint32_t>(graph_.nodes().size()); i-- > 0;) {
     const Node& node = graph_.nodes()[i];
     const ValueId result = node.result;
-    if (!live[result.index] || node.op->pattern == OpPattern::kConstant) continue;
+    bool is_live = false;
+    for (std::uint32_t k = 0; k < node.result_count; ++k) is_live = is_live || live[node.result_at(k).index];
+    if (!is_live || node.op->pattern == OpPattern::kConstant) continue;
     const bool is_free = rules_.is_free({i});
-    computed_[i] = !is_free || is_result_[result.index];
+    const bool is_opaque = rules_.is_opaque({i});
+    computed_[i] = !is_free || in_memory_[result.index];
     for (const ValueId operand : node.operands) {
       std::vector<NodeId>& list = consumers_[operand.index];
       if (computed_[i]) insert_sorted(list, {i});
+      if (is_opaque) in_memory_[operand.index] = true;
       if (!is_free) continue;
-      for (const NodeId consumer : consumers_[result.index]) insert_sorted(list, consumer);
+      for (const NodeId consumer : consumers_[result.index])
+        if (!rules_.is_opaque(consumer)) insert_sorted(list, consumer);
     }
   }
 }

@@ -31,9 +31,12 @@ enum class GroupKind {
   /// elementwise values of its shape; all outputs have its element count. Prologue: operands are reached
   /// through index maps and cheap elementwise values (a handful of add/mul/compare/select-like instructions).
   kContraction,
+  /// One node of pattern kLoops or kControl and nothing else. All its results are outputs, all its operands
+  /// are inputs: what is free elsewhere is in memory here.
+  kOpaque,
 };
 
-std::string_view to_string(GroupKind kind);  ///< "loop", "reduction", "contraction"
+std::string_view to_string(GroupKind kind);  ///< "loop", "reduction", "contraction", "opaque"
 
 /// One kernel-to-be. `body` is an ordinary graph without dead nodes: its parameters (unnamed) stand for
 /// `inputs`, its results for `outputs`, all values of the whole graph, none listed twice. Free nodes are

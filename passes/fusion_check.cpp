@@ -204,7 +204,7 @@ bool FusionRules::visit(Question& q, NodeId id) {
   const std::vector<IndexId> indices =
       demands_[node.result.index].indices;  // `need` may not change it: a copy
   const std::uint8_t by = demands_[node.result.index].needed_by;
-  if (!free_[id.index] && indices.size() != 1) return false;
+  if (!free_[id.index] && (indices.size() != 1 || is_indirect(indices[0]))) return false;
 
   switch (node.op->pattern) {
     case OpPattern::kConstant:
@@ -286,6 +286,30 @@ bool FusionRules::is_computed_once(const KernelFacts& facts, const Node& node, I
   return evaluations / kEvaluationsAnElement <= graph_.type(node.result).element_count();
 }
 
+bool FusionRules::is_indirect(IndexId index) const {
+  return std::any_of(indices_[index].begin(), indices_[index].end(),
+                     [&](loop::ExprId id) { return exprs_.has_load(id); });
+}
+
+bool FusionRules::is_opaque(NodeId id) const {
+  const OpPattern pattern = graph_.node(id).op->pattern;
+  return pattern == OpPattern::kLoops || pattern == OpPattern::kControl;
+}
+
+KernelFacts FusionRules::opaque_kernel(NodeId id) const {
+  const Node& node = graph_.node(id);
+  KernelFacts facts;
+  facts.kind = GroupKind::kOpaque;
+  facts.nodes.push_back({id, kFull});
+  std::vector<ValueId> operands = node.operands;
+  std::sort(operands.begin(), operands.end());
+  operands.erase(std::unique(operands.begin(), operands.end()), operands.end());
+  for (const ValueId operand : operands) facts.inputs.push_back({operand, {}, kFull});
+  for (std::uint32_t k = 0; k < node.result_count; ++k)
+    facts.outputs.push_back({node.result_at(k), {}, kFull});
+  return facts;
+}
+
 bool FusionRules::affordable(Question& q, const Node& node, IndexId index, int cost) {
   if (is_computed_once(q.facts, node, index)) return true;
   const auto at = std::find_if(q.duplicated.begin(), q.duplicated.end(),
@@ -301,13 +325,17 @@ bool FusionRules::affordable(Question& q, const Node& node, IndexId index, int c
 bool FusionRules::extend(KernelFacts& facts, NodeId id, const FusionLimits& limits) {
   const Node& node = graph_.node(id);
   const OpPattern pattern = node.op->pattern;
+  if (facts.kind == GroupKind::kOpaque) return false;
   if (pattern != OpPattern::kElementwise && pattern != OpPattern::kIndexMap) return false;
   const auto by_value = [](const KernelFacts::Use& use, ValueId value) { return use.value < value; };
   const auto by_node = [](const KernelFacts::Member& member, NodeId key) { return member.node < key; };
   const auto self = std::lower_bound(facts.inputs.begin(), facts.inputs.end(), node.result, by_value);
   ADZE_CHECK(self != facts.inputs.end() && self->value == node.result,
              "extending a kernel by what it does not read");
-  if (self->indices.size() != 1 || !is_computed_once(facts, node, self->indices[0])) return false;
+  if (self->indices.size() != 1 || is_indirect(self->indices[0]) ||
+      !is_computed_once(facts, node, self->indices[0])) {
+    return false;
+  }
 
   KernelFacts extended = facts;
   extended.inputs.erase(extended.inputs.begin() + (self - facts.inputs.begin()));

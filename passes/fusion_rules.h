@@ -54,6 +54,9 @@ class FusionRules {
 
   const Graph& graph() const { return graph_; }
   bool is_free(NodeId node) const { return free_[node.index]; }
+  /// Does `node` make a kernel of its own, GroupKind::kOpaque?
+  bool is_opaque(NodeId node) const;
+  KernelFacts opaque_kernel(NodeId node) const;
 
   /// Decides whether `nodes` (ascending; what they need beyond free nodes comes from memory) computing
   /// `outputs` keep the promises of GroupKind within `limits`. None if not. A free node may be listed: then
@@ -119,6 +122,8 @@ class FusionRules {
   /// Is this node computed about once an element, in these loops and at this index?
   bool is_computed_once(const KernelFacts& facts, const Node& node, IndexId index);
   bool affordable(Question& q, const Node& node, IndexId index, int cost);
+  /// Does the index depend on data? What is read there must be in memory, or free.
+  bool is_indirect(IndexId index) const;
   bool tails_come_last(const Question& q) const;
 
   const Graph& graph_;

@@ -14,7 +14,7 @@ InPlace::InPlace(const KernelGroup& group) : body_(group.body) {
 
 bool InPlace::allows(std::size_t input, std::size_t output) const {
   const ValueId from = body_.parameters()[input].value, to = body_.results()[output];
-  if (body_.type(from) != body_.type(to)) return false;
+  if (body_.type(from) != body_.type(to) || facts_.kind == GroupKind::kOpaque) return false;
   const auto is = [](ValueId value) {
     return [value](const KernelFacts::Use& use) { return use.value == value; };
   };

@@ -19,6 +19,8 @@ std::string_view to_string(GroupKind kind) {
       return "reduction";
     case GroupKind::kContraction:
       return "contraction";
+    case GroupKind::kOpaque:
+      return "opaque";
   }
   return "?";
 }
@@ -47,8 +49,9 @@ KernelGroup make_group(const Graph& graph, const KernelFacts& facts) {
     const Node& node = graph.node(id);
     std::vector<ValueId> operands;
     for (const ValueId operand : node.operands) operands.push_back(find(operand));
-    const ValueId value = builder.emit(*node.op, std::move(operands), node.attrs, node.location);
-    inside.emplace(at(node.result), node.result, value);
+    const ValueList values = builder.emit_multi(*node.op, std::move(operands), node.attrs, node.location);
+    for (std::uint32_t k = 0; k < node.result_count; ++k)
+      inside.emplace(at(node.result_at(k)), node.result_at(k), values[k]);
   }
   std::vector<ValueId> results;
   for (const KernelFacts::Use& output : facts.outputs) {
@@ -110,9 +113,13 @@ std::vector<KernelGroup> make_groups(const Graph& graph, const std::vector<Kerne
 
 KernelFacts single_node_kernel(FusionRules& rules, NodeId id) {
   const Node& node = rules.graph().node(id);
+  if (rules.is_opaque(id)) return rules.opaque_kernel(id);
   std::optional<KernelFacts> facts =
       rules.check(std::span<const NodeId>(&id, 1), std::span<const ValueId>(&node.result, 1), kNoLimits);
-  if (!facts) throw CompileError(std::string(node.op->name) + ": this op cannot be compiled yet");
+  if (!facts) {
+    throw CompileError(std::string(node.op->name) + ": this op has no kernel of its own\n  at " +
+                       describe(rules.graph(), node.result));
+  }
   return std::move(*facts);
 }
 
@@ -123,6 +130,10 @@ KernelFacts facts_of(FusionRules& rules) {
   for (const ValueId result : body.results()) is_output[result.index] = true;
   std::vector<NodeId> nodes;
   for (std::uint32_t i = 0; i < body.nodes().size(); ++i) {
+    if (rules.is_opaque({i})) {
+      ADZE_CHECK(body.nodes().size() == 1, "an opaque kernel of more than one node:\n" + print(body));
+      return rules.opaque_kernel({i});
+    }
     const ValueId result = body.nodes()[i].result;
     if (live[result.index] && (!rules.is_free({i}) || is_output[result.index])) nodes.push_back({i});
   }
@@ -139,13 +150,22 @@ KernelSpace kernel_space(const KernelGroup& group) {
 std::vector<KernelGroup> group_each_node(const Graph& graph) {
   FusionRules rules(graph, FusionRules::Free::kConstants);
   const std::vector<bool> live = live_values(graph);
-  std::vector<bool> is_result(graph.values().size(), false);
-  for (const ValueId result : graph.results()) is_result[result.index] = true;
+  std::vector<bool> in_memory(graph.values().size(), false);
+  for (const ValueId result : graph.results()) in_memory[result.index] = true;
+  const auto is_live = [&](const Node& node) {
+    bool any = false;
+    for (std::uint32_t k = 0; k < node.result_count; ++k) any = any || live[node.result_at(k).index];
+    return any;
+  };
+  for (std::uint32_t i = 0; i < graph.nodes().size(); ++i) {
+    if (!rules.is_opaque({i}) || !is_live(graph.nodes()[i])) continue;
+    for (const ValueId operand : graph.nodes()[i].operands) in_memory[operand.index] = true;
+  }
   std::vector<KernelFacts> kernels;
   for (std::uint32_t i = 0; i < graph.nodes().size(); ++i) {
     const Node& node = graph.nodes()[i];
-    if (!live[node.result.index] || node.op->pattern == OpPattern::kConstant) continue;
-    if (rules.is_free({i}) && !is_result[node.result.index]) continue;
+    if (!is_live(node) || node.op->pattern == OpPattern::kConstant) continue;
+    if (rules.is_free({i}) && !in_memory[node.result.index]) continue;
     kernels.push_back(single_node_kernel(rules, {i}));
   }
   return make_groups(graph, kernels);

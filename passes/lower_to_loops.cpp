@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "ir/loops_context.h"
 #include "passes/lowering/group_lowering.h"
 
 namespace adze {
@@ -42,9 +43,44 @@ class KernelTable {
   std::unordered_map<std::string, std::size_t> by_text_;
 };
 
+/// The kernel that the op of a group of one node writes itself.
+loop::Kernel lower_opaque(const KernelGroup& group, std::string name) {
+  const Graph& body = group.body;
+  const Node& node = body.nodes()[0];
+  ADZE_CHECK(node.op->loops != nullptr, std::string(node.op->name) + " writes no loops");
+  loop::Kernel kernel;
+  kernel.name = std::move(name);
+  kernel.ordered = true;
+  std::vector<TensorType> operand_types, result_types;
+  std::vector<std::size_t> argument_of;  // an operand that comes twice is one argument
+  for (std::size_t i = 0; i < body.parameters().size(); ++i) {
+    const TensorType& type = body.type(body.parameters()[i].value);
+    kernel.add_buffer("in" + std::to_string(i), {type.dtype, type.shape, {}}, loop::Scope::kArgument);
+    kernel.written.push_back(false);
+  }
+  for (const ValueId operand : node.operands) {
+    operand_types.push_back(body.type(operand));
+    argument_of.push_back(body.value(operand).position);
+  }
+  for (std::size_t k = 0; k < body.results().size(); ++k) {
+    const TensorType& type = body.type(body.results()[k]);
+    result_types.push_back(type);
+    argument_of.push_back(kernel.buffers.size());
+    kernel.add_buffer("out" + std::to_string(k), {type.dtype, type.shape, {}}, loop::Scope::kArgument);
+    kernel.written.push_back(type.element_count() != 0);
+  }
+  kernel.argument_count = kernel.buffers.size();
+  LoopsContext context(kernel, node.attrs, std::move(operand_types), std::move(result_types),
+                       std::move(argument_of));
+  node.op->loops(context);
+  kernel.body = context.take_body();
+  return kernel;
+}
+
 }  // namespace
 
 loop::Kernel lower_group(const KernelGroup& group, std::string name) {
+  if (group.kind == GroupKind::kOpaque) return lower_opaque(group, std::move(name));
   return GroupLowering(group, std::move(name)).run();
 }
 

@@ -4,6 +4,7 @@
 
 #include "ir/text.h"
 #include "passes/canonicalize.h"
+#include "passes/decompose.h"
 #include "passes/expand_math.h"
 #include "passes/fold_layout.h"
 #include "passes/lower_to_loops.h"
@@ -53,6 +54,13 @@ void run_schedule_cpu(State& s) {
 }
 
 constexpr Pass kPasses[] = {
+    {"canonicalize", Level::kGraph, [](State& s) { s.lowered.graph = canonicalize(s.lowered.graph); }},
+    {"decompose",
+     Level::kGraph,
+     [](State& s) { s.lowered.graph = decompose(s.lowered.graph); },
+     nullptr,
+     {},
+     false},
     {"canonicalize", Level::kGraph, [](State& s) { s.lowered.graph = canonicalize(s.lowered.graph); }},
     {"fold_layout", Level::kGraph, [](State& s) { s.lowered.graph = fold_layout(s.lowered.graph); }},
     // Again: composed movement ops leave identities and equal nodes behind.

@@ -1,5 +1,6 @@
 #include "passes/schedule_gpu.h"
 
+#include "passes/schedule/gpu_ordered.h"
 #include "passes/schedule/gpu_scheduler.h"
 
 namespace adze {
@@ -29,6 +30,7 @@ loop::Kernel on_one_thread(loop::Kernel kernel, const Target& target) {
 }
 
 loop::Kernel schedule_gpu(loop::Kernel kernel, const Target& target) {
+  if (kernel.ordered) return loop::spread_parallel(std::move(kernel), target);
   // Where many folds want to join warps, shared memory may not do.
   for (const bool joins : {true, false}) {
     loop::Kernel scheduled = kernel;
