@@ -54,7 +54,6 @@ void run_schedule_cpu(State& s) {
 }
 
 constexpr Pass kPasses[] = {
-    {"canonicalize", Level::kGraph, [](State& s) { s.lowered.graph = canonicalize(s.lowered.graph); }},
     {"decompose",
      Level::kGraph,
      [](State& s) { s.lowered.graph = decompose(s.lowered.graph); },

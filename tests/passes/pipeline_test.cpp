@@ -127,9 +127,9 @@ TEST(Pipeline, TimesEveryPassInOrder) {
     if (timing.pass != "verify") names.push_back(timing.pass);
   }
   EXPECT_EQ(names,
-            (std::vector<std::string>{"canonicalize", "fold_layout", "canonicalize", "fuse", "order_kernels",
-                                      "plan_memory", "lower_to_loops", "simplify_loops", "schedule_cpu",
-                                      "expand_math", "plan_scratch", "plan_phases"}));
+            (std::vector<std::string>{"decompose", "canonicalize", "fold_layout", "canonicalize", "fuse",
+                                      "order_kernels", "plan_memory", "lower_to_loops", "simplify_loops",
+                                      "schedule_cpu", "expand_math", "plan_scratch", "plan_phases"}));
 }
 
 TEST(Pipeline, AGpuHasItsOwnRows) {
@@ -140,10 +140,10 @@ TEST(Pipeline, AGpuHasItsOwnRows) {
   for (const CompileContext::Timing& timing : context.timings) {
     if (timing.pass != "verify") names.push_back(timing.pass);
   }
-  EXPECT_EQ(names,
-            (std::vector<std::string>{"canonicalize", "fold_layout", "canonicalize", "fuse", "order_kernels",
-                                      "plan_memory", "lower_to_loops", "simplify_loops", "schedule_gpu",
-                                      "expand_math", "plan_phases", "plan_launch", "plan_transfers"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"decompose", "canonicalize", "fold_layout", "canonicalize",
+                                             "fuse", "order_kernels", "plan_memory", "lower_to_loops",
+                                             "simplify_loops", "schedule_gpu", "expand_math", "plan_phases",
+                                             "plan_launch", "plan_transfers"}));
   ASSERT_TRUE(lowered.program.launch.has_value());
   EXPECT_EQ(lowered.program.launch->threads, 256);
   for (const loop::Kernel& kernel : lowered.program.kernels) EXPECT_TRUE(loop::is_gpu_kernel(kernel));
@@ -160,8 +160,8 @@ TEST(Pipeline, DisabledPassesDoNotRun) {
   const Lowered lowered = lower(graph, {}, context);
   std::vector<std::string> names;
   for (const CompileContext::Timing& timing : context.timings) names.push_back(timing.pass);
-  EXPECT_EQ(names, (std::vector<std::string>{"fold_layout", "fuse", "plan_memory", "lower_to_loops",
-                                             "plan_scratch", "plan_phases"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"decompose", "fold_layout", "fuse", "plan_memory",
+                                             "lower_to_loops", "plan_scratch", "plan_phases"}));
   EXPECT_EQ(lowered.groups.size(), graph.nodes().size());  // one group a node
 }
 
