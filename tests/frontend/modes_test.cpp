@@ -38,6 +38,21 @@ const std::vector<Case>& cases() {
       {"one_hot",
        [](const Array& x, const Array&) { return x * one_hot(argmax(x, 1), 4) + stop_gradient(x * x); }},
       {"powers", [](const Array& x, const Array& y) { return pow(x, 3) + pow(abs(y) + 1, x); }},
+      {"layer_norm",
+       [](const Array& x, const Array& y) {
+         return nn::LayerNorm{y, y}(x) + nn::RmsNorm{y}(x);
+       }},
+      {"attention",
+       [](const Array& x, const Array& y) {
+         const Array heads = reshape(x, {3, 2, 2});
+         return nn::dot_product_attention(heads, heads, heads * 2, {.causal = true}) + reshape(y, {2, 2});
+       }},
+      {"einsum", [](const Array& x, const Array& y) { return einsum("ij,kj,j->ik", x, x, y); }},
+      {"random",
+       [](const Array& x, const Array& y) {
+         const Array key = random::fold_in(random::key(1), 2);
+         return nn::Dropout{.rate = 0.4}.train(x, key) * random::uniform(key, {4}) + y;
+       }},
       {"norm", [](const Array& x, const Array& y) { return outer(y, y) * norm(x) + cos(index(x, 1) * 3.0); }},
   };
   return table;
