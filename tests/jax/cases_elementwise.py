@@ -74,8 +74,8 @@ def broadcasting(op, lhs, rhs):
     return lambda g, a, b: g.op(op, widened(g, a, lhs), widened(g, b, rhs))
 
 
-def unary(seed, count):
-    for op, function, values, points in UNARY:
+def unary_cases(table, seed, count):
+    for op, function, values, points in table:
         draw = Draw(seed, op)
         for shape, dtype in draw.pick(itertools.product(SHAPES, FLOATS), count):
             yield Case(op, apply(op), function, [values(draw, shape, dtype)], pointwise=True, detail=f"{shape} {dtype}")
@@ -84,8 +84,8 @@ def unary(seed, count):
                        detail=f"{points}")
 
 
-def binary(seed, count):
-    for op, function, values in BINARY:
+def binary_cases(table, seed, count):
+    for op, function, values in table:
         draw = Draw(seed, op)
         for (lhs, rhs), dtype in draw.pick(itertools.product(BROADCASTS, FLOATS), count):
             shape = np.broadcast_shapes(lhs, rhs)
@@ -97,6 +97,9 @@ def binary(seed, count):
             points = [0.0, -0.0, 1.0, -2.5, INF, -INF, NAN]
             a, b = (np.array(x, dtype) for x in zip(*itertools.product(points, points)))
             yield Case(f"{op}_points", apply(op), function, [a, b], mode="values", pointwise=True)
+
+
+def integers(seed, count):
     for op, function in INTEGER_BINARY:
         draw = Draw(seed, f"{op}_integers")
         for dtype in [np.int32, np.int64, np.uint32]:
@@ -152,4 +155,5 @@ def other(seed, count):
 
 
 def cases(seed, count):
-    return [*unary(seed, count), *binary(seed, count), *other(seed, count)]
+    return [*unary_cases(UNARY, seed, count), *binary_cases(BINARY, seed, count), *integers(seed, count),
+            *other(seed, count)]
