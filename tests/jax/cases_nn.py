@@ -12,9 +12,53 @@ from cases import Case, Draw
 FLOATS = [np.float32, np.float64]
 
 
+def normalised(x, axes, epsilon):
+    centred = x - jnp.mean(x, axes, keepdims=True)
+    return centred / jnp.sqrt(jnp.mean(centred**2, axes, keepdims=True) + epsilon)
+
+
 def layer_norm(x, scale, bias):
-    centred = x - jnp.mean(x, -1, keepdims=True)
-    return centred * jax.lax.rsqrt(jnp.mean(centred**2, -1, keepdims=True) + 1e-5) * scale + bias
+    return normalised(x, -1, 1e-5) * scale + bias
+
+
+def rms_norm(x, scale):
+    return x / jnp.sqrt(jnp.mean(x**2, -1, keepdims=True) + 1e-6) * scale
+
+
+def batch_norm_training(x, scale, bias, mean, variance):
+    axes = tuple(range(x.ndim - 1))
+    batch = jax.lax.stop_gradient(x)  # the state is not differentiated
+    return (normalised(x, axes, 1e-5) * scale + bias, 0.9 * mean + 0.1 * jnp.mean(batch, axes),
+            0.9 * variance + 0.1 * jnp.var(batch, axes))
+
+
+def batch_norm(x, scale, bias, mean, variance):
+    return (x - mean) / jnp.sqrt(variance + 1e-5) * scale + bias
+
+
+def dropout(x, key):
+    return jnp.where(jax.random.bernoulli(key, jnp.float32(0.6), x.shape), x / 0.6, 0)
+
+
+def attention(query, key, value, **options):
+    if query.dtype == np.float32:
+        return jax.nn.dot_product_attention(query, key, value, **options)
+    scale, bias, mask = options.get("scale", query.shape[-1] ** -0.5), options.get("bias", 0), options.get("mask")
+    scores = jnp.einsum("bqhd,bkhd->bhqk", query, key) * scale + bias  # in f64, where JAX's own computes in f32
+    if options.get("is_causal"):
+        mask = jnp.tril(jnp.ones(scores.shape[-2:], bool))
+    weights = jax.nn.softmax(scores if mask is None else jnp.where(mask, scores, -1e30))
+    return jnp.einsum("bhqk,bkhd->bqhd", weights, value)
+
+
+def multi_head_attention(x, *layers):
+    linear = lambda i, x: x @ layers[2 * i] + layers[2 * i + 1]
+    heads = [linear(i, x).reshape(*x.shape[:-1], 4, -1) for i in range(3)]
+    return linear(3, attention(*heads, is_causal=True).reshape(x.shape))
+
+
+def smooth_cross_entropy(logits, labels):
+    return optax.softmax_cross_entropy(logits, optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1], dtype=logits.dtype), 0.1))
 
 
 ACTIVATIONS = [
@@ -48,6 +92,45 @@ def cases(seed, count):
                  [normal(6, 10), draw.uniform((6, 10), dtype)]),
             Case("mse", "nn.mse", lambda a, b: jnp.mean((a - b) ** 2), [normal(6, 10), normal(6, 10)]),
             Case("var", "var", lambda x: jnp.var(x, -1), [normal(6, 10)]),
+            Case("rms_norm", "nn.rms_norm", rms_norm, [normal(2, 4, 16), normal(16)]),
+            Case("batch_norm_training", "nn.batch_norm_training", batch_norm_training,
+                 [normal(9, 6), normal(6), normal(6), normal(6), abs(normal(6))],
+                 active=[True, True, True, False, False]),
+            Case("batch_norm_training", "nn.batch_norm_training", batch_norm_training,
+                 [normal(3, 2, 4, 6), normal(6), normal(6), normal(6), abs(normal(6))],
+                 active=[True, True, True, False, False]),
+            Case("batch_norm", "nn.batch_norm", batch_norm,
+                 [normal(9, 6), normal(6), normal(6), normal(6), abs(normal(6))], active=[True, True, True, False, False]),
+            Case("dropout", "nn.dropout", dropout, [normal(5, 8), np.array([3, 7], np.uint32)]),
+            Case("multi_head_attention", "nn.multi_head_attention", multi_head_attention,
+                 [normal(2, 5, 8), *(normal(*s) / 2 for _ in range(4) for s in ((8, 8), (8,)))],
+                 active=[i != 4 for i in range(9)]),  # the derivative by the keys' bias is zero, and rounding
+            Case("smooth_cross_entropy", "nn.smooth_cross_entropy", smooth_cross_entropy,
+                 [normal(6, 10), draw.integers((6,), np.int32, 0, 10)]),
+            Case("huber", "nn.huber", lambda a, b: optax.huber_loss(a, b, delta=0.7), [normal(6, 10), normal(6, 10)]),
+            Case("hinge", "nn.hinge", optax.hinge_loss,
+                 [normal(6, 10), (2 * draw.integers((6, 10), np.int32, 0, 2) - 1).astype(dtype)],
+                 active=[True, False]),
+            Case("kl_divergence", "nn.kl_divergence", optax.kl_divergence,
+                 [np.asarray(jax.nn.log_softmax(normal(6, 10))), np.asarray(jax.nn.softmax(normal(6, 10)))]),
+            Case("einsum", "einsum_matrix_product", lambda a, b: jnp.einsum("ij,jk->ik", a, b), [normal(3, 4), normal(4, 5)]),
+            Case("einsum", "einsum_batched", lambda a, b: jnp.einsum("bhqd,bkhd->bhqk", a, b),
+                 [normal(2, 3, 5, 4), normal(2, 6, 3, 4)]),
+            Case("einsum", "einsum_three", lambda a, b, c: jnp.einsum("i,ij,j->", a, b, c),
+                 [normal(3), normal(3, 4), normal(4)]),
+            Case("einsum", "einsum_trace", lambda a: jnp.einsum("ii->", a), [normal(4, 4)]),
+            Case("einsum", "einsum_diagonal", lambda a: jnp.einsum("...ii->...i", a), [normal(2, 4, 4)]),
             Case("norm", "norm", lambda x: jnp.linalg.norm(x, axis=-1), [normal(6, 10)]),
+        ]
+        heads = [normal(2, 5, 3, 4), normal(2, 6, 3, 4), normal(2, 6, 3, 4)]
+        mask = draw.booleans((2, 3, 5, 6))
+        mask[..., 0] = True  # a query that may look nowhere is a matter of taste
+        found += [
+            Case("attention", "nn.attention", attention, heads),
+            Case("attention", "nn.attention_causal", lambda *x: attention(*x, is_causal=True),
+                 [normal(2, 5, 3, 4) for _ in range(3)]),
+            Case("attention", "nn.attention_mask_bias",
+                 lambda q, k, v, mask, bias: attention(q, k, v, mask=mask, bias=bias, scale=0.3),
+                 [*heads, mask, normal(2, 3, 5, 6)]),
         ]
     return found

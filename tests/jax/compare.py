@@ -35,6 +35,7 @@ jax.config.update("jax_threefry_partitionable", True)
 SUITES = {
     "ops": ["cases_elementwise", "cases_shape", "cases_reduce", "cases_linear"],
     "nn": ["cases_nn", "cases_optim"],
+    "random": ["cases_random"],
 }
 BATCH = 64  # cases that JAX compiles together: one at a time takes ten times as long
 TOLERANCES = {  # of values, of derivatives

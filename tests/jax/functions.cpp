@@ -7,6 +7,7 @@ const FunctionTable& functions() {
   static const FunctionTable table = [] {
     FunctionTable all = nn_functions();
     all.merge(optim_functions());
+    all.merge(random_functions());
     return all;
   }();
   return table;

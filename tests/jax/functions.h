@@ -25,6 +25,7 @@ using FunctionTable = std::map<std::string, Function>;
 
 FunctionTable nn_functions();
 FunctionTable optim_functions();
+FunctionTable random_functions();
 
 /// The graph of a function by name ("nn.softmax"), for arguments of these types. UsageError when there is
 /// none of that name, or it takes another number of arguments.
