@@ -46,6 +46,7 @@ inline std::vector<Literal> random_inputs(const OpSample& sample, std::uint32_t 
     }
     inputs.push_back(std::move(literal));
   }
+  if (sample.adjust) sample.adjust(inputs);
   return inputs;
 }
 
@@ -76,6 +77,8 @@ inline std::vector<std::vector<Literal>> value_inputs(const OpSample& sample) {
       if (engine() % 8 == 0) literal.set_double(i, special[engine() % special.size()]);
     }
   }
+  if (sample.adjust)
+    for (std::vector<Literal>& inputs : sets) sample.adjust(inputs);
   return sets;
 }
 
