@@ -95,12 +95,12 @@ ValueList GraphBuilder::emit_multi(const OpDef& op, std::vector<ValueId> operand
   if (options_.cse && op.traits.commutative && operands.size() == 2 && operands[1] < operands[0]) {
     std::swap(operands[0], operands[1]);
   }
-  if (options_.fold && types.size() == 1) {
+  if (options_.fold) {
     const LocationScope scope(*this, where);
     Node probe{
         .op = &op, .operands = operands, .attrs = attrs, .result = {}, .result_count = 1, .location = where};
     FoldContext context(*this, probe, types);
-    if (const ValueId folded = op.fold ? op.fold(context) : kNoValue) {
+    if (const ValueId folded = op.fold && types.size() == 1 ? op.fold(context) : kNoValue) {
       ADZE_CHECK(type(folded) == types[0], std::string(op.name) + ": fold changed the type");
       return folded;
     }

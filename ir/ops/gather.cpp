@@ -116,6 +116,7 @@ std::vector<OpSample> gather_samples() {
                     .ranges = {{-2, 2}, {-2, size + 1}},
                     .derivative_order = derivative_order};
     result.attrs.set("mode", std::string(mode));
+    if (derivative_order > 0) result.attrs.set("fill_value", 0.5);  // NaN has no finite differences
     return result;
   };
   using enum DType;
