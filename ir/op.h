@@ -40,6 +40,9 @@ struct OpTraits {
   bool zero_derivative = false;
   /// Linear in all operands jointly: its own jvp (zeros instantiated as needed); needs `transpose`.
   bool linear = false;
+  /// A linear step of a derivative that is known by its transpose alone: it has no value, so evaluating or
+  /// compiling it is a CompileError.
+  bool only_transposed = false;
 };
 
 /// One attribute an op takes: name, kind (by example), and its value when left out. Without a default it is
@@ -319,6 +322,9 @@ struct EvalContext {
   std::span<Literal> results;
 };
 
+/// Which derivatives of a sample exist: a while has no reverse mode, a custom_vjp_call no forward mode.
+enum class DerivativeModes : std::uint8_t { kBoth, kForward, kReverse };
+
 /// One instance of an op for the tests: types, attributes, where to draw inputs, what to expect.
 struct OpSample {
   std::vector<TensorType> operands;
@@ -332,6 +338,7 @@ struct OpSample {
   /// Makes drawn inputs valid (symmetric, sorted, in bounds); also applied before finite differences.
   std::function<void(std::vector<Literal>&)> adjust = {};
   int derivative_order = 2;  ///< checked to this order (0: integers, or no derivative)
+  DerivativeModes derivative_modes = DerivativeModes::kBoth;
 };
 
 /// Everything Adze knows of one op. Defined in ir/ops/<op>.cpp, listed in ir/ops.def, and nowhere else.

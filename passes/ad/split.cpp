@@ -10,10 +10,11 @@ namespace {
 /// on among its parameters.
 class Splitter {
  public:
-  Splitter(const Graph& joint, std::size_t primal_parameters,
+  Splitter(const Graph& joint, std::size_t primal_parameters, std::size_t result_count,
            const std::function<bool(const Graph&, const Node&)>& may_save)
       : joint_(joint),
         primal_parameters_(primal_parameters),
+        result_count_(result_count),
         may_save_(may_save),
         linear_(joint.values().size()),
         residual_(joint.values().size()),
@@ -35,7 +36,7 @@ class Splitter {
     choose_residuals(constant);
   }
 
-  Graph primal(std::size_t result_count) const {
+  Graph primal() const {
     GraphBuilder builder;
     builder.set_name(joint_.name());
     std::vector<ValueId> value_of(joint_.values().size());
@@ -43,13 +44,13 @@ class Splitter {
     for (const Node& node : joint_.nodes())
       if (!linear_[node.result.index]) copy_node(builder, node, value_of);
     std::vector<ValueId> results;
-    for (std::size_t i = 0; i < result_count; ++i) results.push_back(value_of[joint_.results()[i].index]);
+    for (std::size_t i = 0; i < result_count_; ++i) results.push_back(value_of[joint_.results()[i].index]);
     for (std::uint32_t v = 0; v < residual_.size(); ++v)
       if (residual_[v]) results.push_back(value_of[v]);
     return rewrite(builder.finish(std::move(results)));
   }
 
-  Graph tangent(std::size_t result_count) const {
+  Graph tangent() const {
     GraphBuilder builder;
     builder.set_name(joint_.name());
     std::vector<ValueId> value_of(joint_.values().size());
@@ -60,7 +61,7 @@ class Splitter {
     for (const Node& node : joint_.nodes())
       if (linear_[node.result.index] || again_[node.result.index]) copy_node(builder, node, value_of);
     std::vector<ValueId> results;
-    for (std::size_t i = result_count; i < joint_.results().size(); ++i)
+    for (std::size_t i = result_count_; i < joint_.results().size(); ++i)
       results.push_back(value_of[joint_.results()[i].index]);
     return rewrite(builder.finish(std::move(results)));
   }
@@ -91,6 +92,9 @@ class Splitter {
       for (const ValueId operand : node.operands)
         if (!linear_[operand.index]) needed[operand.index] = true;
     };
+    // A rule may give a tangent that does not depend on the tangents: an instantiated zero.
+    for (std::size_t k = result_count_; k < joint_.results().size(); ++k)
+      if (!linear_[joint_.results()[k].index]) needed[joint_.results()[k].index] = true;
     for (std::size_t n = joint_.nodes().size(); n-- > 0;) {
       const Node& node = joint_.nodes()[n];
       if (linear_[node.result.index]) {
@@ -119,7 +123,7 @@ class Splitter {
   }
 
   const Graph& joint_;
-  std::size_t primal_parameters_;
+  std::size_t primal_parameters_, result_count_;
   const std::function<bool(const Graph&, const Node&)>& may_save_;
   std::vector<bool> linear_, residual_, again_;
 };
@@ -144,9 +148,9 @@ SplitDerivative split_derivative(const Graph& graph, const std::vector<bool>& ac
     if (tangent) results.push_back(tangent);
   }
   const Graph joint = builder.finish(std::move(results));
-  const Splitter splitter(joint, graph.parameters().size(), may_save);
-  split.primal = splitter.primal(graph.results().size());
-  split.tangent = splitter.tangent(graph.results().size());
+  const Splitter splitter(joint, graph.parameters().size(), graph.results().size(), may_save);
+  split.primal = splitter.primal();
+  split.tangent = splitter.tangent();
   return split;
 }
 

@@ -73,7 +73,7 @@ TEST(OpTable, EveryOpHasADerivativeOrSaysThatItIsZero) {
             << "finite differences need f64: " << to_string(type);
       }
     }
-    const bool needs_check = nonzero;
+    const bool needs_check = nonzero && !op->traits.only_transposed;
     EXPECT_EQ(checked, needs_check) << "a sample must check its derivatives to second order";
   }
 }
@@ -90,7 +90,7 @@ TEST(OpTable, EverySampleVerifiesPrintsAndParses) {
 }
 
 TEST(OpTable, EverySampleHasAValue) {
-  for (const OpDef* op : all_ops()) {
+  for (const OpDef* op : testing::ops_with_values()) {
     for (const OpSample& sample : op->samples()) {
       const Graph graph = testing::sample_graph(*op, sample);
       for (const auto& inputs : testing::value_inputs(sample)) {
@@ -166,9 +166,11 @@ TEST(OpTable, IndexMapsSayWhatEvalDoes) {
 }
 
 TEST(OpTable, FoldingConstantsGivesTheSameValues) {
-  for (const OpDef* op : all_ops()) {
+  for (const OpDef* op : testing::ops_with_values()) {
+    if (op->pattern == OpPattern::kControl) continue;  // its body is not run while a graph is rewritten
     for (const OpSample& sample : op->samples()) {
       const Graph graph = testing::sample_graph(*op, sample);
+      if (graph.results().size() > 1) continue;  // never folded
       for (const auto& inputs : testing::value_inputs(sample)) {
         GraphBuilder builder({.fold = true});
         std::vector<ValueId> operands;

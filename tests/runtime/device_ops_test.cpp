@@ -43,7 +43,7 @@ TEST_P(OpOnDevice, AgreesWithTheInterpreter) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(AllOps, OpOnDevice, ::testing::ValuesIn(all_ops().begin(), all_ops().end()),
+INSTANTIATE_TEST_SUITE_P(AllOps, OpOnDevice, ::testing::ValuesIn(testing::compiled_ops()),
                          [](const auto& parameter) { return std::string(parameter.param->name); });
 
 }  // namespace

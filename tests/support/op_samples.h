@@ -10,10 +10,27 @@
 
 namespace adze::testing {
 
+/// The ops that can be run by themselves: not those that are known by their transpose alone.
+inline std::vector<const OpDef*> ops_with_values() {
+  std::vector<const OpDef*> ops;
+  for (const OpDef* op : all_ops())
+    if (!op->traits.only_transposed) ops.push_back(op);
+  return ops;
+}
+
+/// The ops that can be compiled.
+inline std::vector<const OpDef*> compiled_ops() {
+  std::vector<const OpDef*> ops;
+  for (const OpDef* op : ops_with_values())
+    if (op->pattern != OpPattern::kControl) ops.push_back(op);
+  return ops;
+}
+
 /// The op applied to one parameter an operand.
 inline Graph sample_graph(const OpDef& op, const OpSample& sample) {
   GraphBuilder builder;
-  builder.set_name(op.name == "not" || op.name == "and" || op.name == "or" || op.name == "xor"
+  builder.set_name(op.name == "not" || op.name == "and" || op.name == "or" || op.name == "xor" ||
+                           op.name == "while"
                        ? std::string(op.name) + "_op"
                        : std::string(op.name));
   std::vector<ValueId> operands;
