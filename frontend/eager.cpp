@@ -72,11 +72,7 @@ class OpCache {
     builder.set_name(std::string(entry.op->name));
     std::vector<ValueId> operands;
     for (const TensorType& type : entry.types) operands.push_back(builder.parameter(type));
-    std::vector<ValueId> results;
-    if (entry.form == OperandForm::kPlain)
-      results = builder.emit_multi(*entry.op, operands, entry.attrs);
-    else
-      results = {emit_form(builder, entry.form, *entry.op, operands, entry.attrs)};
+    std::vector<ValueId> results = emit_form(builder, entry.form, *entry.op, operands, entry.attrs);
     const Graph graph = builder.finish(std::move(results));
     CompileContext context = make_context(entry.device);
     context.dump.clear();  // dumps and timings are of compiled functions, not of every op on the way

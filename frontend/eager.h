@@ -14,8 +14,8 @@ namespace adze::detail {
 enum class OperandForm : std::uint8_t { kPlain, kNumpy };
 
 /// Emits the op the way `form` says.
-ValueId emit_form(GraphBuilder& builder, OperandForm form, const OpDef& op, std::vector<ValueId> operands,
-                  Attrs attrs);
+ValueList emit_form(GraphBuilder& builder, OperandForm form, const OpDef& op, std::vector<ValueId> operands,
+                    Attrs attrs);
 
 std::vector<Array> run_eagerly(OperandForm form, const OpDef& op, std::span<const Array> operands,
                                const Attrs& attrs);

@@ -70,7 +70,8 @@ Literal to_literal(const Operand& scalar, DType dtype) {
   return literal;
 }
 
-Array apply_form(OperandForm form, const OpDef& op, std::span<const Operand> operands, Attrs attrs) {
+std::vector<Array> apply_form(OperandForm form, const OpDef& op, std::span<const Operand> operands,
+                              Attrs attrs) {
   const std::size_t first = form == OperandForm::kNumpy ? first_promoted(op) : operands.size();
   const DType dtype = first < operands.size() ? common_dtype(operands.subspan(first)) : DType::kF32;
   const auto scalar_dtype = [&](std::size_t i) { return i >= first ? dtype : operands[i].type().dtype; };
@@ -85,7 +86,10 @@ Array apply_form(OperandForm form, const OpDef& op, std::span<const Operand> ope
                            : resolve(*trace, *operands[i].pointer(), op.name.data(), operand_name(op, i)));
     }
     const LocationScope scope(trace->builder, at);
-    return wrap(*trace, emit_form(trace->builder, form, op, std::move(values), std::move(attrs)));
+    std::vector<Array> results;
+    for (const ValueId value : emit_form(trace->builder, form, op, std::move(values), std::move(attrs)))
+      results.push_back(wrap(*trace, value));
+    return results;
   }
 
   std::vector<Array> arrays;
@@ -107,7 +111,7 @@ Array apply_form(OperandForm form, const OpDef& op, std::span<const Operand> ope
     }
   }
   try {
-    return run_eagerly(form, op, arrays, attrs)[0];
+    return run_eagerly(form, op, arrays, attrs);
   } catch (const TypeError& error) {
     throw TypeError(error.what() + (at.known() ? "\n  at " + to_string(at) : ""));
   }
@@ -166,8 +170,8 @@ Dims broadcast_shapes(std::string_view what, const TensorType& a, const TensorTy
   return shape;
 }
 
-ValueId emit_form(GraphBuilder& builder, OperandForm form, const OpDef& op, std::vector<ValueId> operands,
-                  Attrs attrs) {
+ValueList emit_form(GraphBuilder& builder, OperandForm form, const OpDef& op, std::vector<ValueId> operands,
+                    Attrs attrs) {
   if (form == OperandForm::kNumpy) {
     const std::size_t first = first_promoted(op);
     DType dtype = builder.type(operands[first]).dtype;
@@ -196,15 +200,19 @@ ValueId emit_form(GraphBuilder& builder, OperandForm form, const OpDef& op, std:
           builder.emit(op_broadcast_in_dim, {operands[i]}, {{"shape", whole.shape}, {"dims", dims}});
     }
   }
-  return builder.emit(op, std::move(operands), std::move(attrs));
+  return builder.emit_multi(op, std::move(operands), std::move(attrs));
 }
 
 Array apply(const OpDef& op, std::span<const Operand> operands, Attrs attrs) {
+  return std::move(apply_form(OperandForm::kPlain, op, operands, std::move(attrs))[0]);
+}
+
+std::vector<Array> apply_multi(const OpDef& op, std::span<const Operand> operands, Attrs attrs) {
   return apply_form(OperandForm::kPlain, op, operands, std::move(attrs));
 }
 
 Array apply_numpy(const OpDef& op, std::span<const Operand> operands, Attrs attrs) {
-  return apply_form(OperandForm::kNumpy, op, operands, std::move(attrs));
+  return std::move(apply_form(OperandForm::kNumpy, op, operands, std::move(attrs))[0]);
 }
 
 Array apply_nullary(const OpDef& op, Attrs attrs, const Location& at) {

@@ -17,6 +17,8 @@ Array apply(const OpDef& op, std::span<const Operand> operands, Attrs attrs = {}
 inline Array apply(const OpDef& op, std::initializer_list<Operand> operands, Attrs attrs = {}) {
   return apply(op, std::span(operands.begin(), operands.size()), std::move(attrs));
 }
+/// All results of an op that has several.
+std::vector<Array> apply_multi(const OpDef& op, std::span<const Operand> operands, Attrs attrs = {});
 /// For ops without operands.
 Array apply_nullary(const OpDef& op, Attrs attrs, const Location& at);
 

@@ -6,6 +6,7 @@
 #include "adze/data.h"
 #include "adze/device.h"
 #include "adze/einsum.h"
+#include "adze/indexing.h"
 #include "adze/io.h"
 #include "adze/nn.h"
 #include "adze/ops.h"
