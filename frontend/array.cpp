@@ -137,6 +137,17 @@ std::int64_t Array::item_as_int() const {
   return static_cast<std::int64_t>(value);
 }
 
+Array::operator bool() const {
+  if (traced()) {
+    const ArrayState& state = *ArrayAccess::state(*this);
+    throw TypeError(fmt::format(
+        "bool: {} {} has no value while the function is traced, so C++ cannot branch on it\n  use cond or "
+        "switch_ to run one of several functions, where to choose between values, while_loop to repeat",
+        to_string(state.type), detail::describe_traced(state)));
+  }
+  return item_as_double() != 0;
+}
+
 std::string to_string(const Array& array) {
   const ArrayState* state = ArrayAccess::state(array);
   if (!state) return "(empty)";

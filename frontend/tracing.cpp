@@ -113,6 +113,27 @@ Tracer::~Tracer() {
   if (innermost == state_.get()) innermost = state_->outer;
 }
 
+std::vector<TensorType> leaf_types(const char* what, const std::vector<const Array*>& leaves,
+                                   const std::vector<std::string>& paths) {
+  std::vector<TensorType> types;
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    if (leaves[i]->empty()) {
+      throw RuntimeError(fmt::format(
+          "{}: {} is an empty Array: never assigned, moved from, or donated to a compiled function", what,
+          paths[i]));
+    }
+    types.push_back(leaves[i]->type());
+  }
+  return types;
+}
+
+void Tracer::make_parameters(const std::vector<Array*>& leaves, const std::vector<std::string>& paths,
+                             const std::vector<TensorType>& types) {
+  ADZE_CHECK(leaves.size() == types.size() && leaves.size() == paths.size(), "one type and path a leaf");
+  for (std::size_t i = 0; i < leaves.size(); ++i)
+    *leaves[i] = wrap(*state_, state_->builder.parameter(types[i], paths[i]));
+}
+
 void Tracer::make_parameters(const std::vector<Array*>& leaves, const std::vector<std::string>& paths) {
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const ArrayState* state = ArrayAccess::state(*leaves[i]);

@@ -3,7 +3,9 @@
 // Everything a user of Adze includes.
 #include "adze/array.h"
 #include "adze/compile.h"
+#include "adze/control_flow.h"
 #include "adze/data.h"
+#include "adze/derivatives.h"
 #include "adze/device.h"
 #include "adze/einsum.h"
 #include "adze/indexing.h"
@@ -15,6 +17,7 @@
 #include "adze/trace.h"
 #include "adze/transforms.h"
 #include "adze/tree.h"
+#include "adze/vmap.h"
 #include "ir/errors.h"
 #include "ir/location.h"
 #include "ir/types.h"

@@ -85,6 +85,9 @@ class Array {
     else
       return static_cast<T>(item_as_int());
   }
+  /// Is the only element true (not zero)? For `if` and `while` on Arrays that hold a value; TypeError for one
+  /// that is traced, whose value is not known while the function is recorded.
+  explicit operator bool() const;
   /// The elements, row-major; valid as long as some copy of this Array lives. T must be the dtype's C++ type.
   /// RuntimeError when it is not, or when traced.
   template <class T>

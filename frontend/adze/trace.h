@@ -42,6 +42,10 @@ struct TracedGraph {
 
 struct TraceState;
 
+/// The types of these Arrays. RuntimeError for an empty one: "<what>: <path> is an empty Array".
+std::vector<TensorType> leaf_types(const char* what, const std::vector<const Array*>& leaves,
+                                   const std::vector<std::string>& paths);
+
 /// While alive, ops on this thread are recorded instead of run. Nests.
 class Tracer {
  public:
@@ -53,6 +57,9 @@ class Tracer {
   /// Replaces each leaf by a parameter of its type. A leaf that is a named parameter of the trace around
   /// keeps its name.
   void make_parameters(const std::vector<Array*>& leaves, const std::vector<std::string>& paths);
+  /// The same with types other than the leaves' own: slices of them.
+  void make_parameters(const std::vector<Array*>& leaves, const std::vector<std::string>& paths,
+                       const std::vector<TensorType>& types);
   /// Ends the trace; leaves `results` empty.
   TracedGraph finish(const std::vector<Array*>& results);
 
@@ -150,15 +157,19 @@ std::vector<std::string> argument_paths(const FunctionNames& names, const Args&.
   return paths;
 }
 
-/// Traces f on parameters in the places of the Arrays of `args` (a copy).
+/// Traces f on parameters in the places of the Arrays of `args` (a copy), of their types or of those given.
 template <class F, class... Args>
-auto trace_call(const F& f, const CallSite& site, std::tuple<Args...> args) {
+auto trace_call(const F& f, const CallSite& site, std::tuple<Args...> args,
+                const std::vector<TensorType>* types = nullptr) {
   using Result = CallResult<F, Args...>;
   static_assert(!std::is_void_v<Result>, "a traced function must return a tree");
   const std::vector<std::string> paths =
       std::apply([&](const auto&... arg) { return argument_paths(*site.names, arg...); }, args);
   Tracer tracer(site);
-  tracer.make_parameters(leaf_pointers(args), paths);
+  if (types)
+    tracer.make_parameters(leaf_pointers(args), paths, *types);
+  else
+    tracer.make_parameters(leaf_pointers(args), paths);
   try {
     Result result =
         std::apply([&](auto&... arg) { return call_function(f, site.called, std::move(arg)...); }, args);
