@@ -42,6 +42,7 @@ struct Workload {
 std::vector<Workload> w1_mlp_classifier();
 std::vector<Workload> w2_mlp_regression();
 std::vector<Workload> w4_policy();
+std::vector<Workload> w5_gru();
 std::vector<Workload> w6_pinn();
 std::vector<Workload> w7_transformer();
 std::vector<Workload> w8_critic();

@@ -61,6 +61,22 @@ def smooth_cross_entropy(logits, labels):
     return optax.softmax_cross_entropy(logits, optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1], dtype=logits.dtype), 0.1))
 
 
+def rnn_cell(h, x, w, u, b):
+    return jnp.tanh(x @ w + h @ u + b)
+
+
+def gru_cell(h, x, w, u, b, c):
+    given, kept = jnp.split(x @ w + b, 3, -1), jnp.split(h @ u, 3, -1)
+    z, r = jax.nn.sigmoid(given[0] + kept[0]), jax.nn.sigmoid(given[1] + kept[1])
+    return (1 - z) * jnp.tanh(given[2] + r * (kept[2] + c)) + z * h
+
+
+def lstm_cell(h, c, x, w, u, b):
+    i, f, g, o = jnp.split(x @ w + h @ u + b, 4, -1)
+    c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+    return jax.nn.sigmoid(o) * jnp.tanh(c), c
+
+
 ACTIVATIONS = [
     ("relu", jax.nn.relu), ("leaky_relu", jax.nn.leaky_relu), ("elu", jax.nn.elu),
     ("gelu_tanh", lambda x: jax.nn.gelu(x, approximate=True)), ("sigmoid", jax.nn.sigmoid), ("silu", jax.nn.silu),
@@ -113,6 +129,11 @@ def cases(seed, count):
                  active=[True, False]),
             Case("kl_divergence", "nn.kl_divergence", optax.kl_divergence,
                  [np.asarray(jax.nn.log_softmax(normal(6, 10))), np.asarray(jax.nn.softmax(normal(6, 10)))]),
+            Case("rnn_cell", "nn.rnn_cell", rnn_cell, [normal(2, 5), normal(2, 4), normal(4, 5), normal(5, 5), normal(5)]),
+            Case("gru_cell", "nn.gru_cell", gru_cell,
+                 [normal(2, 5), normal(2, 4), normal(4, 15), normal(5, 15), normal(15), normal(5)]),
+            Case("lstm_cell", "nn.lstm_cell", lstm_cell,
+                 [normal(2, 5), normal(2, 5), normal(2, 4), normal(4, 20), normal(5, 20), normal(20)]),
             Case("einsum", "einsum_matrix_product", lambda a, b: jnp.einsum("ij,jk->ik", a, b), [normal(3, 4), normal(4, 5)]),
             Case("einsum", "einsum_batched", lambda a, b: jnp.einsum("bhqd,bkhd->bhqk", a, b),
                  [normal(2, 3, 5, 4), normal(2, 6, 3, 4)]),

@@ -66,6 +66,22 @@ FunctionTable nn_functions() {
       {"nn.huber", {2, [](const Arrays& a) { return Arrays{nn::huber(a[0], a[1], 0.7)}; }}},
       {"nn.hinge", {2, [](const Arrays& a) { return Arrays{nn::hinge(a[0], a[1])}; }}},
       {"nn.kl_divergence", {2, [](const Arrays& a) { return Arrays{nn::kl_divergence(a[0], a[1])}; }}},
+      {"nn.rnn_cell",
+       {5,
+        [](const Arrays& a) {
+          return Arrays{nn::RnnCell{a[2], a[3], a[4]}(a[0], a[1]).first};
+        }}},
+      {"nn.gru_cell",
+       {6,
+        [](const Arrays& a) {
+          return Arrays{nn::GruCell{a[2], a[3], a[4], a[5]}(a[0], a[1]).first};
+        }}},
+      {"nn.lstm_cell",
+       {6,
+        [](const Arrays& a) {
+          const auto [state, output] = nn::LstmCell{a[3], a[4], a[5]}({a[0], a[1]}, a[2]);
+          return Arrays{state.hidden, state.cell};
+        }}},
       {"einsum_matrix_product", {2, [](const Arrays& a) { return Arrays{einsum("ij,jk->ik", a[0], a[1])}; }}},
       {"einsum_batched", {2, [](const Arrays& a) { return Arrays{einsum("bhqd,bkhd->bhqk", a[0], a[1])}; }}},
       {"einsum_three", {3, [](const Arrays& a) { return Arrays{einsum("i,ij,j->", a[0], a[1], a[2])}; }}},

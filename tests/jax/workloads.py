@@ -53,6 +53,25 @@ def w4_policy(model, x):
     return mlp(model, x, ["a", "b", "c"])
 
 
+def gru(cell, state, x):
+    given, kept = x @ cell["input"] + cell["bias"], state @ cell["recurrent"]
+    gates = [jnp.split(part, 3, -1) for part in (given, kept)]
+    z, r = (jax.nn.sigmoid(gates[0][i] + gates[1][i]) for i in (0, 1))
+    n = jnp.tanh(gates[0][2] + r * (gates[1][2] + cell["candidate_bias"]))
+    return (1 - z) * n + z * state
+
+
+def w5_step(model, state, x):
+    return gru(model["cell"], state, x)
+
+
+def w5_loss(model, sequence, target):
+    """The sequence is [time, batch, features]."""
+    state = jnp.zeros((sequence.shape[1], model["cell"]["recurrent"].shape[0]), sequence.dtype)
+    last = lax.scan(lambda h, x: (gru(model["cell"], h, x), None), state, sequence)[0]
+    return jnp.mean((linear(model["head"], last) - target) ** 2)
+
+
 def w6_loss(model, points):
     u = lambda p: mlp(model, p, ["a", "b", "c", "d"])[0]
     laplacian = jax.vmap(lambda p: jnp.trace(jax.hessian(u)(p)))(points)
@@ -62,7 +81,7 @@ def w6_loss(model, points):
 
 def layer_norm(layer, x):
     centred = x - jnp.mean(x, -1, keepdims=True)
-    return centred * lax.rsqrt(jnp.mean(centred**2, -1, keepdims=True) + 1e-5) * layer["scale"] + layer["shift"]
+    return centred * lax.rsqrt(jnp.mean(centred**2, -1, keepdims=True) + 1e-5) * layer["scale"] + layer["bias"]
 
 
 def attention(layer, x, heads=4):
@@ -117,6 +136,7 @@ PROGRAMS = {
     "W2-B10000": train(w2_loss, ADAM),
     "W4-B1": forward(w4_policy),
     "W4-B256": forward(w4_policy),
+    "W5-step-B1": forward(w5_step),
     "W6-B1024": train(w6_loss, ADAM),
     "W6-B256": train(w6_loss, ADAM),
     "W7": train(w7_loss, ADAM),
