@@ -226,6 +226,8 @@ bool eval_gather_place(const GatherDims& dims, const Dims& operand_shape, bool f
 
 ValueId emit_take_along(GraphBuilder& b, ValueId x, ValueId indices, std::int64_t dim) {
   Dims shape = b.type(indices).shape;
+  if (element_count(shape) == 0)
+    return b.full({b.type(x).dtype, shape}, 0);  // x may have nothing to take from
   const std::int64_t rank = b.type(x).rank();
   shape.push_back(1);
   const Dims others = remaining_dims(rank, {dim});

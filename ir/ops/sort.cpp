@@ -306,6 +306,7 @@ std::vector<OpSample> sort_samples() {
                                    sample({kI32, kI32, kF32}, {3, 33}, 1, 2, 0),
                                    sample({kU32, kBool}, {31}, 0, 1, 0),
                                    sample({kF64}, {7}, 0, 1, 2),
+                                   sample({kF64}, {2, 0}, 1, 1, 2),
                                    sample({kF64, kF64}, {2, 5}, 1, 1, 2)};
   OpSample backwards = sample({kF32, kI32}, {21}, 0, 1, 0);
   backwards.special = {};

@@ -91,7 +91,8 @@ std::vector<OpSample> top_k_samples() {
     return result;
   };
   return {sample(kF32, {17}, 5, 0),    sample(kF32, {3, 16}, 16, 0), sample(kF32, {5}, 0, 0),
-          sample(kI32, {2, 33}, 3, 0), sample(kU32, {9}, 1, 0),      sample(kF64, {3, 6}, 2, 2)};
+          sample(kI32, {2, 33}, 3, 0), sample(kU32, {9}, 1, 0),      sample(kF64, {3, 6}, 2, 2),
+          sample(kF64, {0}, 0, 2)};
 }
 
 }  // namespace
