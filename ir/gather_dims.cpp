@@ -10,16 +10,6 @@
 namespace adze {
 namespace {
 
-Dims shifted(Dims dims) {
-  for (std::int64_t& d : dims) ++d;
-  return dims;
-}
-
-Dims with_front(std::int64_t first, Dims rest) {
-  rest.insert(rest.begin(), first);
-  return rest;
-}
-
 std::size_t position(const Dims& dims, std::int64_t dim) {
   return static_cast<std::size_t>(std::find(dims.begin(), dims.end(), dim) - dims.begin());
 }
@@ -79,14 +69,14 @@ GatherDims GatherDims::batched_both() const {
   return {shifted(offset),
           shifted(collapsed),
           shifted(start_index_map),
-          with_front(0, shifted(operand_batching)),
-          with_front(0, shifted(indices_batching)),
-          with_front(1, slice_sizes)};
+          prepend(0, shifted(operand_batching)),
+          prepend(0, shifted(indices_batching)),
+          prepend(1, slice_sizes)};
 }
 
 GatherDims GatherDims::batched_operand(std::int64_t size) const {
-  return {with_front(0, shifted(offset)), shifted(collapsed), shifted(start_index_map),
-          shifted(operand_batching),      indices_batching,   with_front(size, slice_sizes)};
+  return {prepend(0, shifted(offset)), shifted(collapsed), shifted(start_index_map),
+          shifted(operand_batching),   indices_batching,   prepend(size, slice_sizes)};
 }
 
 GatherDims GatherDims::batched_indices() const {

@@ -124,6 +124,16 @@ Dims pick(const Dims& list, const Dims& dims) {
   return picked;
 }
 
+Dims prepend(std::int64_t first, Dims list) {
+  list.insert(list.begin(), first);
+  return list;
+}
+
+Dims shifted(Dims dims, std::int64_t by) {
+  for (std::int64_t& d : dims) d += by;
+  return dims;
+}
+
 ValueId emit_broadcast(GraphBuilder& b, ValueId x, Dims shape, Dims dims) {
   if (b.type(x).shape == shape) return x;
   return b.emit(op_broadcast_in_dim, {x}, {{"shape", std::move(shape)}, {"dims", std::move(dims)}});

@@ -52,6 +52,10 @@ Dims inverse_permutation(const Dims& permutation);
 Dims without_dims(const Dims& shape, const Dims& axes);
 /// `list[dim]` for each of `dims`.
 Dims pick(const Dims& list, const Dims& dims);
+/// `list` after `first`. With a batch size, a shape over a batch.
+Dims prepend(std::int64_t first, Dims list);
+/// Each of `dims` plus `by`. By 1: where they are when the batch is dim 0.
+Dims shifted(Dims dims, std::int64_t by = 1);
 
 // Emission. Where the op would change nothing its operand is returned.
 

@@ -4,7 +4,6 @@
 
 #include "ir/text.h"
 #include "passes/subgraph_rules.h"
-#include "passes/subgraphs.h"
 
 namespace adze {
 namespace {
@@ -16,10 +15,41 @@ ValueList batch_elementwise(BatchContext& c) {
   return c.builder().emit_multi(c.op(), std::move(operands), c.attrs());
 }
 
+/// The first collective among the live nodes of `graph` and its subgraphs, of axis `axis_name` or (empty) of
+/// any: with the graph it is in.
+std::pair<const Graph*, const Node*> find_collective(const Graph& graph, const std::string& axis_name);
+
+std::pair<const Graph*, const Node*> find_collective(const Graph& graph, const Node& node,
+                                                     const std::string& axis_name) {
+  if (node.op->pattern == OpPattern::kCollective) {
+    const bool found = axis_name.empty() || node.attrs.get<std::string>("axis_name") == axis_name;
+    return found ? std::pair{&graph, &node} : std::pair<const Graph*, const Node*>{};
+  }
+  for (const auto& [name, value] : node.attrs) {
+    GraphList subgraphs;
+    if (const auto* one = std::get_if<GraphRef>(&value)) subgraphs = {*one};
+    if (const auto* list = std::get_if<GraphList>(&value)) subgraphs = *list;
+    for (const GraphRef& subgraph : subgraphs) {
+      if (const auto found = find_collective(*subgraph, axis_name); found.second) return found;
+    }
+  }
+  return {};
+}
+
+std::pair<const Graph*, const Node*> find_collective(const Graph& graph, const std::string& axis_name) {
+  const std::vector<bool> live = live_values(graph);
+  for (const Node& node : graph.nodes()) {
+    bool needed = false;
+    for (std::uint32_t k = 0; k < node.result_count; ++k) needed = needed || live[node.result_at(k).index];
+    if (!needed) continue;
+    if (const auto found = find_collective(graph, node, axis_name); found.second) return found;
+  }
+  return {};
+}
+
 /// Can the batch matter to a node of which no operand is batched?
-bool concerns_axis(const Node& node, const std::string& axis_name) {
-  if (axis_name.empty()) return false;
-  return node.op->pattern == OpPattern::kCollective || holds_subgraphs(node);
+bool concerns_axis(const Graph& graph, const Node& node, const std::string& axis_name) {
+  return !axis_name.empty() && find_collective(graph, node, axis_name).second;
 }
 
 ValueId with_batch(GraphBuilder& builder, ValueId value, std::int64_t size) {
@@ -68,8 +98,15 @@ BatchedGraph batch_graph(const Graph& graph, const std::vector<bool>& batched, s
     const LocationScope scope(builder, node.location);
     ValueList results;
     std::vector<bool> result_batched(node.result_count, false);
-    if (!any && !concerns_axis(node, axis_name)) {
+    if (!any && !concerns_axis(graph, node, axis_name)) {
       results = builder.emit_multi(*node.op, std::move(operands), node.attrs);
+    } else if (any && size == 0 &&
+               node.op->pattern != OpPattern::kCollective) {  // nothing is computed for nobody
+      for (TensorType& type : result_types) {
+        type.shape.insert(type.shape.begin(), 0);
+        results.push_back(builder.full(std::move(type), 0));
+      }
+      result_batched.assign(node.result_count, true);
     } else {
       BatchContext context(builder, node, std::move(result_types), std::move(operands),
                            std::move(operand_batched), size, axis_name, &subgraph_rules());
@@ -108,6 +145,13 @@ BatchedGraph batch_graph(const Graph& graph, const std::vector<bool>& batched, s
   }
   result.graph = rewrite(builder.finish(std::move(results)));
   return result;
+}
+
+void check_axes_bound(const Graph& graph) {
+  const auto [where, node] = find_collective(graph, {});
+  if (!node) return;
+  throw CompileError(std::string(node->op->name) + ": axis '" + node->attrs.get<std::string>("axis_name") +
+                     "' is not bound by a vmap around it\n  at " + describe(*where, node->result));
 }
 
 }  // namespace adze

@@ -15,4 +15,7 @@ namespace adze {
 BatchedGraph batch_graph(const Graph& graph, const std::vector<bool>& batched, std::int64_t size,
                          const std::string& axis_name = {}, const std::vector<bool>& want_batched = {});
 
+/// Throws CompileError where a collective is left over that no vmap replaced, also in subgraphs.
+void check_axes_bound(const Graph& graph);
+
 }  // namespace adze

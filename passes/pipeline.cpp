@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/text.h"
+#include "passes/batching.h"
 #include "passes/canonicalize.h"
 #include "passes/decompose.h"
 #include "passes/expand_math.h"
@@ -155,6 +156,7 @@ PassRunner::Subject subject_of(const Lowered& lowered, Level level) {
 
 Lowered lower(const Graph& graph, const std::vector<bool>& donated, CompileContext& context, Level last) {
   ADZE_CHECK(donated.empty() || donated.size() == graph.parameters().size(), "one donation flag a parameter");
+  check_axes_bound(graph);
   const std::vector<bool> flags = donated.empty() ? std::vector<bool>(graph.parameters().size()) : donated;
   State state{{graph, {}, {}, {}, {}}, flags, context};
   PassRunner runner(context, graph.name());

@@ -28,7 +28,7 @@ enum class Level { kGraph, kGroups, kPlan, kLoops };
 /// (CPU), plan_phases, plan_launch and plan_transfers (GPU). Each is timed, verified after, dumped on request
 /// and skipped when disabled (lower_to_loops, plan_launch and plan_transfers cannot be). `donated`: one flag
 /// a parameter, or empty. Passes below `last` are not run: the inspection tool shows a level though a later
-/// one may fail.
+/// one may fail. A collective that no vmap replaced is a CompileError.
 Lowered lower(const Graph& graph, const std::vector<bool>& donated, CompileContext& context,
               Level last = Level::kLoops);
 

@@ -2,6 +2,7 @@
 
 // Everything a user of Adze includes.
 #include "adze/array.h"
+#include "adze/collectives.h"
 #include "adze/compile.h"
 #include "adze/control_flow.h"
 #include "adze/data.h"

@@ -80,6 +80,11 @@ OpDef arg_reduction(std::string_view name, ReduceKind kind) {
     const auto axis = static_cast<std::size_t>(c.attr<std::int64_t>("axis"));
     return c.type(c.operand(0)).shape[axis] == 1 ? c.zero() : kNoValue;
   };
+  op.batch = [](BatchContext& c) -> ValueList {
+    Attrs attrs = c.attrs();
+    attrs.set("axis", c.attr<std::int64_t>("axis") + 1);
+    return c.emit(c.op(), {c.operand(0)}, std::move(attrs));
+  };
   op.reduce = [kind](const Attrs& attrs, std::span<const TensorType>) {
     return ReduceSpec{kind, {attrs.get<std::int64_t>("axis")}};
   };

@@ -86,6 +86,10 @@ const OpDef op_broadcast_in_dim{
     .infer_types = infer_broadcast,
     .fold = fold_broadcast,
     .transpose = transpose_broadcast,
+    .batch = [](BatchContext& c) -> ValueList {
+      return emit_broadcast(c.builder(), c.operand(0), c.batched_result_type().shape,
+                            prepend(0, shifted(c.attr<Dims>("dims"))));
+    },
     .index_map =
         [](IndexContext& c) {
           const Dims& dims = c.attr<Dims>("dims");

@@ -125,6 +125,11 @@ const OpDef op_concatenate{
     .infer_types = infer_concatenate,
     .fold = fold_concatenate,
     .transpose = transpose_concatenate,
+    .batch = [](BatchContext& c) -> ValueList {
+      std::vector<ValueId> operands;
+      for (std::size_t i = 0; i < c.size(); ++i) operands.push_back(c.with_batch(i));
+      return c.emit(c.op(), std::move(operands), {{"dimension", c.attr<std::int64_t>("dimension") + 1}});
+    },
     .index_map = map_concatenate,
     .eval = eval_concatenate,
     .samples = concatenate_samples,

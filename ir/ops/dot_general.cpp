@@ -156,6 +156,30 @@ ValueList transpose_dot_general(TransposeContext& c) {
   return {kNoValue, emit_transpose(c.builder(), product, inverse_permutation(order))};
 }
 
+/// A batch of both operands is one more batch dim, the first; of one operand, the first of its free dims, and
+/// moved to the front of the result.
+ValueList batch_dot_general(BatchContext& c) {
+  DimPair contract = c.attr<DimPair>("contract");
+  DimPair batch = c.attr<DimPair>("batch");
+  const auto make_room = [&](Dims DimPair::*side) {
+    contract.*side = shifted(contract.*side);
+    batch.*side = shifted(batch.*side);
+  };
+  // Where the batch of one operand is in the product: behind the batch dims, or those and lhs's free dims.
+  const auto at =
+      static_cast<std::int64_t>(c.is_batched(0) ? batch.lhs.size() : c.shape(0).size() - contract.lhs.size());
+  if (c.is_batched(0)) make_room(&DimPair::lhs);
+  if (c.is_batched(1)) make_room(&DimPair::rhs);
+  const bool both = c.is_batched(0) && c.is_batched(1);
+  if (both) batch = {prepend(0, batch.lhs), prepend(0, batch.rhs)};
+  Attrs attrs = c.attrs();
+  attrs.set("contract", contract);
+  attrs.set("batch", batch);
+  const ValueId product = c.emit(c.op(), {c.operand(0), c.operand(1)}, std::move(attrs));
+  if (both) return product;
+  return emit_transpose(c.builder(), product, prepend(at, remaining_dims(c.type(product).rank(), {at})));
+}
+
 std::vector<OpSample> dot_general_samples() {
   const auto sample = [](DType dtype, Dims lhs, Dims rhs, DimPair contract, DimPair batch,
                          int derivative_order) {
@@ -214,6 +238,7 @@ const OpDef op_dot_general{
     .infer_types = infer_dot_general,
     .jvp = dot_general_jvp,
     .transpose = transpose_dot_general,
+    .batch = batch_dot_general,
     .contract =
         [](const Attrs& attrs) {
           const DimPair& batch = attrs.get<DimPair>("batch");

@@ -96,6 +96,24 @@ ValueList transpose_pad(TransposeContext& c) {
   return {c.is_linear(0) ? from_operand : kNoValue, from_value};
 }
 
+/// The batch is a dim that is not padded. A value for each member of the batch is selected where a pad of
+/// all true by false says that no element is.
+ValueList batch_pad(BatchContext& c) {
+  GraphBuilder& b = c.builder();
+  const auto pad = [&](ValueId x, const Dims& interior, ValueId value) {
+    return emit_pad(b, x, prepend(0, c.attr<Dims>("low")), prepend(0, c.attr<Dims>("high")),
+                    interior.empty() ? interior : prepend(0, interior), value);
+  };
+  const Dims interior = c.attr<Dims>("interior");
+  if (!c.is_batched(1)) return pad(c.operand(0), interior, c.operand(1));
+  const Dims shape = c.batched_result_type().shape;
+  const ValueId values = emit_broadcast(b, c.operand(1), shape, {0});
+  const ValueId x = c.with_batch(0);
+  const ValueId all = b.full({DType::kBool, c.type(x).shape}, 1);
+  const ValueId is_element = pad(all, interior, b.scalar(DType::kBool, 0));
+  return c.select(is_element, pad(x, interior, b.scalar(c.result_type().dtype, 0)), values);
+}
+
 Scalar map_pad(IndexContext& c) {
   using loop::ScalarOp;
   const Dims& low = c.attr<Dims>("low");
@@ -182,6 +200,7 @@ const OpDef op_pad{
     .infer_types = infer_pad,
     .fold = fold_pad,
     .transpose = transpose_pad,
+    .batch = batch_pad,
     .index_map = map_pad,
     .eval = eval_pad,
     .samples = pad_samples,

@@ -252,6 +252,9 @@ OpDef reduction(std::string_view name, ReduceKind kind) {
     return {{c.operand(0).dtype, without_dims(c.operand(0).shape, axes)}};
   };
   op.fold = [kind](FoldContext& c) { return fold_reduce(c, kind); };
+  op.batch = [](BatchContext& c) -> ValueList {
+    return c.emit(c.op(), {c.operand(0)}, {{"axes", shifted(c.attr<Dims>("axes"))}});
+  };
   op.reduce = [kind](const Attrs& attrs, std::span<const TensorType>) {
     return ReduceSpec{kind, attrs.get<Dims>("axes")};
   };

@@ -80,6 +80,9 @@ const OpDef op_reshape{
     .transpose = [](TransposeContext& c) -> ValueList {
       return emit_reshape(c.builder(), c.cotangent(), c.operand_type(0).shape);
     },
+    .batch = [](BatchContext& c) -> ValueList {
+      return emit_reshape(c.builder(), c.operand(0), c.batched_result_type().shape);
+    },
     .index_map = map_reshape,
     .eval =
         [](EvalContext& c) {

@@ -46,6 +46,9 @@ const OpDef op_reverse{
     .transpose = [](TransposeContext& c) -> ValueList {
       return c.emit(op_reverse, {c.cotangent()}, c.attrs());
     },
+    .batch = [](BatchContext& c) -> ValueList {
+      return c.emit(op_reverse, {c.operand(0)}, {{"dims", shifted(c.attr<Dims>("dims"))}});
+    },
     .index_map =
         [](IndexContext& c) {
           std::vector<Scalar> index = c.index();

@@ -95,6 +95,12 @@ const OpDef op_slice{
     .infer_types = infer_slice,
     .fold = fold_slice,
     .transpose = transpose_slice,
+    .batch = [](BatchContext& c) -> ValueList {
+      const Dims& strides = c.attr<Dims>("strides");
+      return emit_slice(c.builder(), c.operand(0), prepend(0, c.attr<Dims>("start")),
+                        prepend(c.batch_size(), c.attr<Dims>("limit")),
+                        strides.empty() ? strides : prepend(1, strides));
+    },
     .index_map =
         [](IndexContext& c) {
           const Dims& start = c.attr<Dims>("start");

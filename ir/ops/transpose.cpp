@@ -58,6 +58,9 @@ const OpDef op_transpose{
     .transpose = [](TransposeContext& c) -> ValueList {
       return emit_transpose(c.builder(), c.cotangent(), inverse_permutation(c.attr<Dims>("permutation")));
     },
+    .batch = [](BatchContext& c) -> ValueList {
+      return emit_transpose(c.builder(), c.operand(0), prepend(0, shifted(c.attr<Dims>("permutation"))));
+    },
     .index_map =
         [](IndexContext& c) {
           const Dims& permutation = c.attr<Dims>("permutation");
