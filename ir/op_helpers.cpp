@@ -14,6 +14,8 @@ bool contains(DTypeSet set, DType dtype) {
       return dtype == DType::kF32 || dtype == DType::kF64;
     case DTypeSet::kNumeric:
       return is_integer(dtype) || contains(DTypeSet::kFloat, dtype);
+    case DTypeSet::kInteger:
+      return is_integer(dtype);
     case DTypeSet::kBits:
       return is_integer(dtype) || dtype == DType::kBool;
     case DTypeSet::kAny:
@@ -30,6 +32,8 @@ std::string_view describe(DTypeSet set) {
       return "f32 or f64";
     case DTypeSet::kNumeric:
       return "f32, f64 or an integer";
+    case DTypeSet::kInteger:
+      return "an integer";
     case DTypeSet::kBits:
       return "bool or an integer";
     case DTypeSet::kAny:

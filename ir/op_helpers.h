@@ -21,6 +21,7 @@ inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 enum class DTypeSet : std::uint8_t {
   kFloat,    ///< f32, f64
   kNumeric,  ///< f32, f64, i32, i64, u32
+  kInteger,  ///< i32, i64, u32
   kBits,     ///< bool, i32, i64, u32
   kAny,
 };

@@ -155,6 +155,18 @@ T shr(T a, T b) {
   return static_cast<T>(a >> b);  // C++20: arithmetic for signed types
 }
 
+/// How many bits are one.
+template <class T>
+T popcnt(T a) {
+  return static_cast<T>(std::popcount(static_cast<Unsigned<T>>(a)));
+}
+
+/// How many bits above the highest one are zero; the width for 0.
+template <class T>
+T clz(T a) {
+  return static_cast<T>(std::countl_zero(static_cast<Unsigned<T>>(a)));
+}
+
 /// a * b + c, rounded once for floats.
 template <class T>
 T fma(T a, T b, T c) {

@@ -23,6 +23,7 @@ struct Expansion {
 
 constexpr Expansion kExpansions[] = {
     {ScalarOp::exp, math::expand_exp},
+    {ScalarOp::exp2, math::expand_exp2},
     {ScalarOp::log, math::expand_log},
     {ScalarOp::log1p, math::expand_log1p},
     {ScalarOp::expm1, math::expand_expm1},
@@ -30,6 +31,11 @@ constexpr Expansion kExpansions[] = {
     {ScalarOp::logistic, math::expand_logistic},
     {ScalarOp::sin, math::expand_sin, nullptr, false},
     {ScalarOp::cos, math::expand_cos, nullptr, false},
+    {ScalarOp::tan, math::expand_tan, nullptr, false},
+    {ScalarOp::atan, math::expand_atan},
+    {ScalarOp::erf, math::expand_erf, nullptr, false},
+    {ScalarOp::erfc, math::expand_erfc, nullptr, false},
+    {ScalarOp::cbrt, math::expand_cbrt, nullptr, false},
     {ScalarOp::pow, nullptr, math::expand_pow, false},
 };
 

@@ -5,7 +5,7 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_
 file(READ ${PROJECT_SOURCE_DIR}/ir/scalar_ops.def rows)
 file(CONFIGURE OUTPUT ${table} @ONLY CONTENT [[
 @rows@
-ADZE_SCALAR_OP(atan, 1, same, kFloats, 40, "libm:atan", "atan({0})", std::atan(a))
+ADZE_SCALAR_OP(logb, 1, same, kFloats, 40, "libm:logb", "logb({0})", std::logb(a))
 ]])
 
 # They come before the library's own, which are then not linked.

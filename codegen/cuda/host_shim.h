@@ -127,6 +127,19 @@ static inline double __longlong_as_double(long long x) {
   return adze_bits<double>(x);
 }
 
+static inline int __popc(unsigned x) {
+  return __builtin_popcount(x);
+}
+static inline int __popcll(unsigned long long x) {
+  return __builtin_popcountll(x);
+}
+static inline int __clz(int x) {
+  return x == 0 ? 32 : __builtin_clz(static_cast<unsigned>(x));
+}
+static inline int __clzll(long long x) {
+  return x == 0 ? 64 : __builtin_clzll(static_cast<unsigned long long>(x));
+}
+
 template <class T>
 static inline T __shfl_xor_sync(unsigned, T value, int mask) {
   unsigned long long bits = 0;

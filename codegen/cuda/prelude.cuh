@@ -162,6 +162,24 @@ ADZE_DEVICE T adze_shr(T a, T b) {
 }
 
 template <class T>
+ADZE_DEVICE T adze_popcnt(T a) {
+  using U = typename AdzeType<T>::Unsigned;
+  if constexpr (sizeof(T) == 8)
+    return static_cast<T>(__popcll(static_cast<U>(a)));
+  else
+    return static_cast<T>(__popc(static_cast<U>(a)));
+}
+
+template <class T>
+ADZE_DEVICE T adze_clz(T a) {
+  using U = typename AdzeType<T>::Unsigned;
+  if constexpr (sizeof(T) == 8)
+    return static_cast<T>(__clzll(static_cast<long long>(a)));
+  else
+    return static_cast<T>(__clz(static_cast<int>(static_cast<U>(a))) - (32 - 8 * static_cast<int>(sizeof(T))));
+}
+
+template <class T>
 ADZE_DEVICE T adze_fma(T a, T b, T c) {
   return adze_add(adze_mul(a, b), c);
 }
@@ -189,9 +207,13 @@ ADZE_DEVICE T adze_logistic(T x) {
     return name(x, y...);                                \
   }
 ADZE_CALLED(cos)
+ADZE_CALLED(erf)
+ADZE_CALLED(erfc)
 ADZE_CALLED(fmod)
+ADZE_CALLED(lgamma)
 ADZE_CALLED(pow)
 ADZE_CALLED(sin)
+ADZE_CALLED(tan)
 #undef ADZE_CALLED
 
 template <class To, class From>

@@ -213,6 +213,8 @@ Value* ScalarPrinter::special(ScalarOp op, DType dtype, std::span<Value* const> 
                                     ConstantFP::getInfinity(x->getType()));
     case ScalarOp::not_:
       return builder_.CreateNot(x);
+    case ScalarOp::clz:  // of 0 it is the width, not poison
+      return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::ctlz, x, builder_.getFalse());
     case ScalarOp::div:
     case ScalarOp::rem:
       return integer_division(op == ScalarOp::rem, dtype, x, args[1]);

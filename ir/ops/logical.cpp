@@ -59,4 +59,20 @@ const OpDef op_or_ = elementwise("or", {.operands = 2,
                                         .scalar = [](ScalarBuilder& b, Args x) { return b.or_(x[0], x[1]); },
                                         .samples = binary_samples(bit_samples())});
 
+const OpDef op_xor_ =
+    elementwise("xor", {.operands = 2,
+                        .dtypes = DTypeSet::kBits,
+                        .traits = {.commutative = true, .zero_derivative = true},
+                        .fold =
+                            [](FoldContext& c) {
+                              if (c.operand(0) == c.operand(1)) return c.zero();
+                              for (std::size_t i = 0; i < 2; ++i) {
+                                if (c.is_splat(i, 0)) return c.operand(1 - i);
+                                if (all_ones(c, i)) return c.emit(op_not_, {c.operand(1 - i)});
+                              }
+                              return kNoValue;
+                            },
+                        .scalar = [](ScalarBuilder& b, Args x) { return b.xor_(x[0], x[1]); },
+                        .samples = binary_samples(bit_samples())});
+
 }  // namespace adze

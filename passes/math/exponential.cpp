@@ -95,6 +95,16 @@ Num expand_exp(Num x) {
   return scale(exp_polynomial(y.r), y.shifted, y.n);
 }
 
+// x - n is exact.
+Num expand_exp2(Num x) {
+  const bool wide = x.is_f64();
+  const Num y = at_least(at_most(x, wide ? 1024 : 128), wide ? -1076 : -151);
+  const double magic = format(x).magic;
+  const Num shifted = y + magic;
+  const Num n = shifted - magic;
+  return scale(exp_polynomial((y - n) * 0x1.62e42fefa39efp-1), shifted, n);
+}
+
 // 2^n (e^r - 1) + (2^n - 1), with half of 2^n so that the largest results do not overflow on the way.
 Num expand_expm1(Num x) {
   const Reduced y = reduce(at_least(at_most(x, highest(x)), x.is_f64() ? -38 : -18));

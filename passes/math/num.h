@@ -99,6 +99,10 @@ inline Num abs(Num a) {
   return a.apply(loop::ScalarOp::abs);
 }
 
+inline Num copysign(Num a, Num sign) {
+  return a.apply(loop::ScalarOp::copysign, sign);
+}
+
 inline Num select(Num condition, Num a, Num b) {
   return {a.scope, a.scope->exprs.apply(loop::ScalarOp::select, {condition.id, a.id, b.id})};
 }
@@ -152,13 +156,19 @@ inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 // One function a scalar instruction; the operand is f32 or f64 as `can_expand` says.
 Num expand_exp(Num x);
+Num expand_exp2(Num x);
 Num expand_expm1(Num x);
 Num expand_tanh(Num x);
 Num expand_logistic(Num x);
 Num expand_log(Num x);
 Num expand_log1p(Num x);
-Num expand_sin(Num x);         ///< f32
-Num expand_cos(Num x);         ///< f32
+Num expand_sin(Num x);  ///< f32
+Num expand_cos(Num x);  ///< f32
+Num expand_tan(Num x);  ///< f32
+Num expand_atan(Num x);
+Num expand_erf(Num x);         ///< f32
+Num expand_erfc(Num x);        ///< f32
+Num expand_cbrt(Num x);        ///< f32
 Num expand_pow(Num x, Num y);  ///< f32
 
 }  // namespace adze::math

@@ -50,6 +50,8 @@ Wide<T> exact(loop::ScalarOp op, T x, T y) {
   switch (op) {
     case loop::ScalarOp::exp:
       return std::exp(a);
+    case loop::ScalarOp::exp2:
+      return std::exp2(a);
     case loop::ScalarOp::log:
       return std::log(a);
     case loop::ScalarOp::log1p:
@@ -64,6 +66,16 @@ Wide<T> exact(loop::ScalarOp op, T x, T y) {
       return std::sin(a);
     case loop::ScalarOp::cos:
       return std::cos(a);
+    case loop::ScalarOp::tan:
+      return std::tan(a);
+    case loop::ScalarOp::atan:
+      return std::atan(a);
+    case loop::ScalarOp::erf:
+      return std::erf(a);
+    case loop::ScalarOp::erfc:
+      return std::erfc(a);
+    case loop::ScalarOp::cbrt:
+      return std::cbrt(a);
     case loop::ScalarOp::pow:
       return std::pow(a, Wide<T>(y));
     default:
