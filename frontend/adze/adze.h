@@ -11,6 +11,7 @@
 #include "adze/einsum.h"
 #include "adze/indexing.h"
 #include "adze/io.h"
+#include "adze/lax.h"
 #include "adze/nn.h"
 #include "adze/ops.h"
 #include "adze/optim.h"

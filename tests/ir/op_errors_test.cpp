@@ -201,5 +201,118 @@ TEST(OpErrors, DotGeneral) {
             "dot_general: shape [1073741824,1073741824] is too large (more than 2^48 elements)");
 }
 
+TEST(OpErrors, Convolution) {
+  const auto error = [](Dims lhs, Dims rhs, Attrs attrs = {}) {
+    return error_of(op_conv_general_dilated, {{kF, lhs}, {kF, rhs}}, std::move(attrs));
+  };
+  const std::string name = "conv_general_dilated: ";
+  EXPECT_EQ(error({2, 3, 8}, {4, 3, 3, 3}),
+            name + "operands must have the same rank, at least 2: f32[2,3,8] vs f32[4,3,3,3]");
+  EXPECT_EQ(error({2, 3, 8}, {4, 2, 3}),
+            name + "rhs must have 3 input features (3 of lhs / feature_group_count 1), not 2");
+  EXPECT_EQ(error({2, 3, 8}, {4, 3, 3}, {{"window_strides", Dims{-1}}}),
+            name + "window_strides [-1] must be at least 1");
+  EXPECT_EQ(error({2, 3, 8}, {4, 3, 3}, {{"rhs_dilation", Dims{0}}}),
+            name + "rhs_dilation [0] must be at least 1");
+  EXPECT_EQ(error({2, 3, 8}, {4, 3, 3}, {{"window_strides", Dims{1, 1}}}),
+            name + "window_strides [1,1] must have 1 entry");
+  EXPECT_EQ(error({2, 3, 8}, {4, 3, 3}, {{"padding", DimPair{{-5}, {-4}}}}),
+            name + "padding -5 and -4 cuts more than there is: 8 in windowed dimension 0");
+  EXPECT_EQ(error({2, 3, 8}, {4, 3, 3}, {{"feature_group_count", std::int64_t{2}}}),
+            name + "feature_group_count 2 must divide the 3 features of lhs");
+  EXPECT_EQ(error({2, 3, 8}, {4, 3, 3}, {{"feature_group_count", std::int64_t{3}}}),
+            name + "feature_group_count 3 must divide the 4 output features of rhs");
+  EXPECT_EQ(error({3, 3, 8}, {4, 3, 3}, {{"batch_group_count", std::int64_t{2}}}),
+            name + "batch_group_count 2 must divide the batch of lhs, 3");
+  EXPECT_EQ(error({3, 3, 8}, {4, 3, 3}, {{"batch_group_count", std::int64_t{0}}}),
+            name + "batch_group_count must be at least 1: 0");
+  EXPECT_EQ(error({2, 4, 8}, {4, 2, 3},
+                  {{"batch_group_count", std::int64_t{2}}, {"feature_group_count", std::int64_t{2}}}),
+            name + "feature_group_count 2 and batch_group_count 2 must not both be above 1");
+  EXPECT_EQ(error({2, 3, 8}, {4, 3, 3}, {{"lhs_spec", Dims{0, 1, 3}}}),
+            name + "lhs_spec [0,1,3] is out of range: 3 for rank 3");
+  EXPECT_EQ(error({2, 3, 8}, {4, 3, 3}, {{"out_spec", Dims{0, 1}}}),
+            name + "out_spec [0,1] must name each of 3 dimensions");
+  EXPECT_EQ(error_of(op_conv_general_dilated, {{kF, {2, 3, 8}}, {DType::kF64, {4, 3, 3}}}),
+            name + "operands must have the same dtype: f32[2,3,8] vs f64[4,3,3]");
+  EXPECT_EQ(error({2, 3, 8}, {4, 3, 3}, {{"lhs_dilation", Dims{std::int64_t{1} << 47}}}),
+            name + "size 8 with dilation 140737488355328 of windowed dimension 0 is out of range");
+}
+
+TEST(OpErrors, Windows) {
+  const auto error = [](Dims shape, Attrs attrs) {
+    return error_of(op_reduce_window_max, {{kF, shape}}, std::move(attrs));
+  };
+  EXPECT_EQ(error({4, 4}, {{"window_dimensions", Dims{2}}}),
+            "reduce_window_max: window_dimensions [2] must have one entry a dimension of f32[4,4]");
+  EXPECT_EQ(error({4}, {{"window_dimensions", Dims{0}}}),
+            "reduce_window_max: window_dimensions [0] must be at least 1");
+  EXPECT_EQ(error({4}, {{"window_dimensions", Dims{2}}, {"window_strides", Dims{0}}}),
+            "reduce_window_max: window_strides [0] must be at least 1");
+  EXPECT_EQ(error({4}, {{"window_dimensions", Dims{2}}, {"padding", DimPair{{1, 1}, {1}}}}),
+            "reduce_window_max: low padding [1,1] must have 1 entry");
+  EXPECT_EQ(error_of(op_select_and_scatter_add, {{kF, {3}}, {kF, {4}}}, {{"window_dimensions", Dims{3}}}),
+            "select_and_scatter_add: source must have a value for each window, f32[2]: f32[3]");
+  EXPECT_EQ(error_of(op_select_and_scatter_add, {{kF, {2}}, {kF, {4}}},
+                     {{"window_dimensions", Dims{3}}, {"select", std::string("gt")}}),
+            "select_and_scatter_add: select must be ge or le: gt");
+  const DimPair dims{{0}, {1}};
+  const auto skew_error = [&](Dims strides, Dims base) {
+    return error_of(op_skew, {{kF, {4, 3}}, {kF, {}}},
+                    {{"dims", dims},
+                     {"sizes", Dims{4}},
+                     {"strides", strides},
+                     {"dilation", Dims{1}},
+                     {"offset", Dims{0}},
+                     {"base_dilation", base}});
+  };
+  EXPECT_EQ(skew_error({0}, {1}), "skew: stride 0 must be at least 1");
+  EXPECT_EQ(skew_error({1}, {-1}), "skew: base_dilation -1 must be at least 1");
+  EXPECT_EQ(skew_error({1, 1}, {1}), "skew: strides [1,1] must have one entry a skewed dimension of [0]");
+  EXPECT_EQ(skew_error({std::int64_t{1} << 62}, {1}), "skew: positions in dimension 0 are out of range");
+}
+
+TEST(OpErrors, FoldsByABody) {
+  const auto body = [](const OpDef& op, DType dtype) {
+    GraphBuilder b;
+    const ValueId x = b.parameter({dtype, {}}), y = b.parameter({dtype, {}});
+    const ValueId result = b.emit(op, {x, y});
+    return std::make_shared<const Graph>(b.finish({result}));
+  };
+  const auto error = [&](std::vector<TensorType> operands, GraphRef of, Dims axes = {0}) {
+    return error_of(op_reduce, std::move(operands), {{"axes", axes}, {"body", std::move(of)}});
+  };
+  const GraphRef add = body(op_add, kF);
+  EXPECT_EQ(error({{kF, {3}}}, add), "reduce: takes arrays and a start value for each, not 1 operands");
+  EXPECT_EQ(error({{kF, {3}}, {kF, {1}}}, add), "reduce: start value 0 must be f32[]: f32[1]");
+  EXPECT_EQ(error({{kF, {3}}, {kF, {}}}, add, {1}), "reduce: axes [1] is out of range: 1 for rank 1");
+  EXPECT_EQ(error({{kF, {3}}, {kF, {}}}, GraphRef()), "reduce: body is missing");
+  EXPECT_EQ(error({{kF, {3}}, {kF, {}}}, body(op_add, DType::kI32)),
+            "reduce: 'body' parameter 0 must be f32[], not i32[]");
+  EXPECT_EQ(error({{kF, {3}}, {kF, {}}}, body(op_lt, kF)),
+            "reduce: 'body' result 0 must be f32[], not bool[]");
+  EXPECT_EQ(error({{kF, {3}}, {kF, {4}}, {kF, {}}, {kF, {}}}, add),
+            "reduce: arrays must have the same shape: f32[3] vs f32[4]");
+}
+
+TEST(OpErrors, CumulativeAndLinearAlgebra) {
+  EXPECT_EQ(error_of(op_cumsum, {{kF, {3}}}, {{"axis", std::int64_t{1}}}),
+            "cumsum: axis [1] is out of range: 1 for rank 1");
+  EXPECT_EQ(error_of(op_cumlogsumexp, {{DType::kI32, {3}}}, {{"axis", std::int64_t{0}}}).substr(0, 35),
+            "cumlogsumexp: operand must be f32 o");
+  EXPECT_EQ(error_of(op_linear_recurrence, {{kF, {3}}, {kF, {4}}}, {{"axis", std::int64_t{0}}}),
+            "linear_recurrence: operands must have the same type: f32[3] vs f32[4]");
+  EXPECT_EQ(error_of(op_cholesky, {{kF, {3, 4}}}),
+            "cholesky: operand must be square in its last two dimensions: f32[3,4]");
+  EXPECT_EQ(error_of(op_cholesky, {{kF, {3}}}),
+            "cholesky: operand must be square in its last two dimensions: f32[3]");
+  EXPECT_EQ(error_of(op_triangular_solve, {{kF, {3, 3}}, {kF, {4, 2}}}),
+            "triangular_solve: b must have 3 rows: f32[3,3] vs f32[4,2]");
+  EXPECT_EQ(error_of(op_triangular_solve, {{kF, {3, 3}}, {kF, {4, 2}}}, {{"left_side", false}}),
+            "triangular_solve: b must have 3 columns: f32[3,3] vs f32[4,2]");
+  EXPECT_EQ(error_of(op_triangular_solve, {{kF, {2, 3, 3}}, {kF, {3, 2}}}),
+            "triangular_solve: a and b must have the same leading dimensions: f32[2,3,3] vs f32[3,2]");
+}
+
 }  // namespace
 }  // namespace adze
