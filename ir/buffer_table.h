@@ -32,11 +32,16 @@ class BufferTable {
     }
     internal_error(__FILE__, __LINE__, "the arena has no slot in the table of buffers");
   }
-  /// The address of a buffer, given those of the table and of the arena.
+  /// The address of a buffer, given those of the table and of the arena, and the counters of the loops around
+  /// (by region), where it moves with them.
   template <class Pointer>
-  Pointer address(const BufferRef& ref, std::span<const Pointer> pointers, void* arena) const {
-    if (ref.place != BufferRef::Place::kArena) return pointers[slot(ref)];
-    return static_cast<std::byte*>(arena) + ref.position;
+  Pointer address(const BufferRef& ref, std::span<const Pointer> pointers, void* arena,
+                  std::span<const std::int64_t> counters = {}) const {
+    const bool in_arena = ref.place == BufferRef::Place::kArena;
+    auto* at = static_cast<std::byte*>(in_arena ? arena : pointers[slot(ref)]);
+    std::int64_t bytes = in_arena ? ref.position : ref.offset;
+    for (const Slice& slice : ref.slices) bytes += counters[slice.region] * slice.stride;
+    return at + bytes;
   }
 
  private:

@@ -176,6 +176,7 @@ struct Buffer {
   std::string name;
   BufferType type;
   Scope scope = Scope::kArgument;
+  std::int64_t alignment = kAlignment;  ///< of its first byte, a power of two: less for slices of arrays
 };
 
 /// How a stored value is joined with the one already there.
@@ -250,14 +251,23 @@ std::int64_t scratch_bytes(const Kernel& kernel);
 /// The room one shared buffer takes in it.
 std::int64_t scratch_bytes(const BufferType& type);
 
-/// Where a buffer of the program lives.
+/// How a reference moves in a loop: by `stride` bytes with every iteration of region `region`.
+struct Slice {
+  std::size_t region = 0;
+  std::int64_t stride = 0;
+  friend bool operator==(const Slice&, const Slice&) = default;
+};
+
+/// Where a buffer of the program lives: at the place, plus `offset`, plus counter * stride of each slice.
 struct BufferRef {
   enum class Place : std::uint8_t { kParameter, kResult, kConstant, kArena };
   Place place = Place::kArena;
   std::int64_t position = 0;  ///< which parameter, result or constant; byte offset in the arena
+  std::int64_t offset = 0;    ///< bytes into the parameter, result or constant; 0 in the arena
+  std::vector<Slice> slices = {};
   friend bool operator==(const BufferRef&, const BufferRef&) = default;
 };
-std::string to_string(const BufferRef& ref);  ///< "param 2", "arena +640"
+std::string to_string(const BufferRef& ref);  ///< "param 2", "arena +640", "param 0 +96 -32*r1"
 
 struct KernelCall {
   std::size_t kernel = 0;
@@ -266,8 +276,31 @@ struct KernelCall {
   /// yet placed.
   std::int64_t scratch = -1;
   /// Calls of one phase stand next to each other and touch nothing that another of them writes: workers may
-  /// run them at once. Phases are numbered from 0 and run one after the other (plan_phases).
+  /// run them at once. Phases are numbered from 0 and run one after the other (plan_phases). A border of a
+  /// region is one of phases, too.
   std::size_t phase = 0;
+};
+
+/// Calls [begin, end) of a program, at least one, that run several times or on a condition. Two regions are
+/// nested or disjoint.
+struct Region {
+  enum class Kind : std::uint8_t {
+    kLoop,    ///< `count` times; its counter, which slices refer to, runs over [0, count)
+    kWhile,   ///< again and again, as long as `predicate`, a bool, holds before an iteration
+    kBranch,  ///< once, if low <= `predicate`, an i32, <= high
+  };
+  Kind kind = Kind::kLoop;
+  std::size_t begin = 0, end = 0;
+  std::int64_t count = 1;
+  BufferRef predicate = {};
+  std::int32_t low = 0, high = 0;
+};
+
+/// Bytes [begin, end) of the arena that hold something from call `first` to call `last`; in a loop, in every
+/// iteration anew. Scratch of those calls lies elsewhere.
+struct ArenaTenant {
+  std::int64_t begin = 0, end = 0;
+  std::size_t first = 0, last = 0;
 };
 
 /// How a GPU runs a program (plan_launch). Either way every call is a kernel that runs its grid loop on as
@@ -283,15 +316,18 @@ struct Launch {
 };
 std::string_view to_string(Launch::Mode mode);
 
-/// A whole compiled function below the graph: kernels (distinct ones once) and the calls in order.
+/// A whole compiled function below the graph: kernels (distinct ones once), the calls in order, and which of
+/// them are in loops and branches.
 struct Program {
   std::string name;
   std::vector<Kernel> kernels;
   std::vector<KernelCall> calls;
+  std::vector<Region> regions;  ///< an outer one before those inside it, otherwise by `begin`
   std::vector<TensorType> parameter_types, result_types;
   std::vector<std::shared_ptr<const Literal>> constants;
   std::int64_t arena_bytes = 0;
-  std::optional<Launch> launch;  ///< of a program for a GPU
+  std::vector<ArenaTenant> tenants;  ///< what the memory plan keeps there, for plan_scratch
+  std::optional<Launch> launch;      ///< of a program for a GPU
 };
 
 /// Text forms. `print` of a kernel is canonical: equal text means equal kernels (names of kernels apart).

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "ir/loop_ir.h"
+#include "ir/regions.h"
 #include "ir/scalar_eval.h"
 
 // The text form of the loop IR. A statement is one line where it can be; a subexpression that is used more
@@ -66,18 +67,26 @@ std::string_view to_string(Combine combine) {
   return "?";
 }
 
-std::string to_string(const BufferRef& ref) {
-  switch (ref.place) {
+std::string_view to_string(BufferRef::Place place) {
+  switch (place) {
     case BufferRef::Place::kParameter:
-      return fmt::format("param {}", ref.position);
+      return "param";
     case BufferRef::Place::kResult:
-      return fmt::format("result {}", ref.position);
+      return "result";
     case BufferRef::Place::kConstant:
-      return fmt::format("constant {}", ref.position);
+      return "constant";
     case BufferRef::Place::kArena:
-      return fmt::format("arena +{}", ref.position);
+      return "arena";
   }
   return "?";
+}
+
+std::string to_string(const BufferRef& ref) {
+  std::string text = fmt::format("{} {}{}", to_string(ref.place),
+                                 ref.place == BufferRef::Place::kArena ? "+" : "", ref.position);
+  if (ref.offset != 0) text += fmt::format(" +{}", ref.offset);
+  for (const Slice& slice : ref.slices) text += fmt::format(" {:+}*r{}", slice.stride, slice.region);
+  return text;
 }
 
 namespace {
@@ -382,6 +391,8 @@ class KernelPrinter {
       text_ += names_.buffer({static_cast<std::uint32_t>(i)}) + ": ";
       if (i < kernel.written.size() && kernel.written[i]) text_ += "out ";
       text_ += buffer_text(buffers_[i].type);
+      if (buffers_[i].alignment != static_cast<std::int64_t>(kAlignment))
+        text_ += fmt::format(" align {}", buffers_[i].alignment);
     }
     text_ += ") {\n";
     if (!kernel.schedule.empty()) {
@@ -476,6 +487,68 @@ std::string print(const Exprs& exprs, ExprId id, std::span<const Buffer> buffers
   return text + printer.text(id);
 }
 
+namespace {
+
+/// The calls of a program in their regions.
+class CallPrinter {
+ public:
+  explicit CallPrinter(const Program& program) : program_(program) {}
+  std::string run() {
+    range(0, program_.calls.size(), 0, 1);
+    return std::move(text_);
+  }
+
+ private:
+  void range(std::size_t begin, std::size_t end, std::size_t first_region, int depth) {
+    walk_calls(
+        program_, begin, end, first_region, [&](std::size_t c) { call(program_.calls[c], depth); },
+        [&](std::size_t r) {
+          const Region& region = program_.regions[r];
+          line(depth, head(region, r));
+          range(region.begin, region.end, r + 1, depth + 1);
+          line(depth, "}");
+        });
+  }
+
+  static std::string head(const Region& region, std::size_t r) {
+    switch (region.kind) {
+      case Region::Kind::kLoop:
+        return fmt::format("loop r{} in 0..{} {{", r, region.count);
+      case Region::Kind::kWhile:
+        return fmt::format("while {} {{", to_string(region.predicate));
+      case Region::Kind::kBranch:
+        break;
+    }
+    const std::string predicate = to_string(region.predicate);
+    if (region.low == INT32_MIN) return fmt::format("if {} <= {} {{", predicate, region.high);
+    if (region.high == INT32_MAX) return fmt::format("if {} >= {} {{", predicate, region.low);
+    if (region.low == region.high) return fmt::format("if {} == {} {{", predicate, region.low);
+    return fmt::format("if {} <= {} <= {} {{", region.low, predicate, region.high);
+  }
+
+  void call(const KernelCall& call, int depth) {
+    if (call.phase != phase_) line(depth, fmt::format("phase {}", call.phase));
+    phase_ = call.phase;
+    const bool known = call.kernel < program_.kernels.size();
+    std::string text = fmt::format("call @{}(", known ? program_.kernels[call.kernel].name : "?");
+    for (std::size_t i = 0; i < call.arguments.size(); ++i) {
+      text += (i == 0 ? "" : ", ") + to_string(call.arguments[i]);
+    }
+    line(depth, text + (call.scratch < 0 ? ")" : fmt::format(") scratch arena +{}", call.scratch)));
+  }
+
+  void line(int depth, const std::string& text) {
+    text_.append(static_cast<std::size_t>(2 * depth), ' ');
+    text_ += text + "\n";
+  }
+
+  const Program& program_;
+  std::size_t phase_ = 0;
+  std::string text_;
+};
+
+}  // namespace
+
 std::string print(const Program& program) {
   const auto types = [](const std::vector<TensorType>& list) {
     std::string text;
@@ -494,17 +567,7 @@ std::string print(const Program& program) {
     text += fmt::format("  launch {}{} threads {}\n", to_string(launch.mode),
                         persistent ? fmt::format(" blocks {}", launch.blocks) : "", launch.threads);
   }
-  std::size_t phase = 0;
-  for (const KernelCall& call : program.calls) {
-    if (call.phase != phase) text += fmt::format("  phase {}\n", call.phase);
-    phase = call.phase;
-    const bool known = call.kernel < program.kernels.size();
-    text += fmt::format("  call @{}(", known ? program.kernels[call.kernel].name : "?");
-    for (std::size_t i = 0; i < call.arguments.size(); ++i) {
-      text += (i == 0 ? "" : ", ") + to_string(call.arguments[i]);
-    }
-    text += call.scratch < 0 ? ")\n" : fmt::format(") scratch arena +{}\n", call.scratch);
-  }
+  text += CallPrinter(program).run();
   text += "}\n";
   for (const Kernel& kernel : program.kernels) text += "\n" + print(kernel);
   return text;

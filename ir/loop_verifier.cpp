@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ir/loop_ir.h"
+#include "ir/regions.h"
 #include "ir/scalar_eval.h"
 
 namespace adze::loop {
@@ -320,63 +321,131 @@ void verify(const Kernel& kernel) {
   Verifier(kernel).run();
 }
 
-void verify(const Program& program) {
-  for (const Kernel& kernel : program.kernels) verify(kernel);
-  for (std::size_t c = 0; c < program.calls.size(); ++c) {
-    const KernelCall& call = program.calls[c];
-    const auto require = [&](bool condition, const std::string& message) {
-      if (!condition) {
-        throw InternalError(fmt::format("loop IR: program @{}, call {}: {}", program.name, c, message));
-      }
-    };
-    require(call.kernel < program.kernels.size(), "no such kernel");
-    const std::size_t before = c == 0 ? 0 : program.calls[c - 1].phase;
+namespace {
+
+class ProgramVerifier {
+ public:
+  explicit ProgramVerifier(const Program& program) : program_(program), around_(program.calls.size()) {}
+
+  void run() {
+    for (const Kernel& kernel : program_.kernels) verify(kernel);
+    regions();
+    around_ = regions_around(program_);
+    for (std::size_t c = 0; c < program_.calls.size(); ++c) call(c);
+    for (std::size_t r = 0; r < program_.regions.size(); ++r) predicate(r);
+  }
+
+ private:
+  void require(bool condition, const std::string& message) const {
+    if (!condition) {
+      throw InternalError(fmt::format("loop IR: program @{}, {}: {}", program_.name, subject_, message));
+    }
+  }
+
+  void regions() {
+    std::vector<std::size_t> open;  // ends of those around, outermost first
+    for (std::size_t r = 0; r < program_.regions.size(); ++r) {
+      subject_ = fmt::format("region {}", r);
+      const Region& region = program_.regions[r];
+      require(region.begin < region.end && region.end <= program_.calls.size(), "its calls do not exist");
+      require(r == 0 || program_.regions[r - 1].begin <= region.begin, "it begins before the one before it");
+      while (!open.empty() && open.back() <= region.begin) open.pop_back();
+      require(open.empty() || region.end <= open.back(), "it ends behind the one around it");
+      open.push_back(region.end);
+      require(region.count > 0, fmt::format("it runs {} times", region.count));
+      require(region.kind != Region::Kind::kBranch || region.low <= region.high, "no value takes it");
+      if (!program_.launch) continue;
+      const auto border = [&](std::size_t at) {
+        return at == 0 || at == program_.calls.size() ||
+               program_.calls[at - 1].phase != program_.calls[at].phase;
+      };
+      require(border(region.begin) && border(region.end), "its border is inside a phase");
+    }
+  }
+
+  /// A reference, standing in the regions `around`, to what `user` takes for a buffer of this type.
+  void reference(const BufferRef& ref, const TensorType& type, std::span<const std::size_t> around,
+                 const std::string& what, std::string_view user) const {
+    for (const Slice& slice : ref.slices) {
+      require(std::find(around.begin(), around.end(), slice.region) != around.end() &&
+                  program_.regions[slice.region].kind == Region::Kind::kLoop,
+              fmt::format("{} moves with region {}, which is no loop around it", what, slice.region));
+    }
+    const auto [first, last] = byte_range(program_, ref, type.byte_size());
+    if (ref.place == BufferRef::Place::kArena) {
+      require(ref.offset == 0, what + " has an offset beside its position");
+      require(first >= 0 && last <= program_.arena_bytes, what + " ends beyond the arena");
+      return;
+    }
+    const std::vector<TensorType>& types =
+        ref.place == BufferRef::Place::kParameter ? program_.parameter_types : program_.result_types;
+    const bool is_constant = ref.place == BufferRef::Place::kConstant;
+    const std::size_t places = is_constant ? program_.constants.size() : types.size();
+    require(ref.position >= 0 && static_cast<std::size_t>(ref.position) < places, what + " does not exist");
+    const auto position = static_cast<std::size_t>(ref.position);
+    const TensorType& there = is_constant ? program_.constants[position]->type() : types[position];
+    // The first slice of an array is at its beginning.
+    const bool whole = ref.slices.empty() && ref.offset == 0 && program_.regions.empty();
+    require(there.dtype == type.dtype && (!whole || there.element_count() == type.element_count()),
+            fmt::format("{} is {}, {} expects {}", what, to_string(there), user, to_string(type)));
+    require(first >= 0 && last <= there.byte_size(), what + " ends beyond " + to_string(there));
+  }
+
+  void predicate(std::size_t r) {
+    const Region& region = program_.regions[r];
+    if (region.kind == Region::Kind::kLoop) return;
+    subject_ = fmt::format("region {}", r);
+    const std::vector<std::size_t>& around = around_[region.begin];
+    const auto own = std::find(around.begin(), around.end(), r);
+    const TensorType type{region.kind == Region::Kind::kWhile ? DType::kBool : DType::kI32, {}};
+    reference(region.predicate, type,
+              std::span(around.data(), static_cast<std::size_t>(own - around.begin())),
+              fmt::format("its predicate ({})", to_string(region.predicate)), "it");
+  }
+
+  void call(std::size_t c) {
+    subject_ = fmt::format("call {}", c);
+    const KernelCall& call = program_.calls[c];
+    require(call.kernel < program_.kernels.size(), "no such kernel");
+    const Kernel& kernel = program_.kernels[call.kernel];
+    const std::size_t before = c == 0 ? 0 : program_.calls[c - 1].phase;
     require(call.phase == before || (c > 0 && call.phase == before + 1),
             fmt::format("phase {} follows phase {}", call.phase, before));
-    if (program.launch) {
-      require(is_gpu_kernel(program.kernels[call.kernel]) &&
-                  block_extent(program.kernels[call.kernel]) == program.launch->threads,
+    if (program_.launch) {
+      require(is_gpu_kernel(kernel) && block_extent(kernel) == program_.launch->threads,
               "its kernel does not have the threads of the launch");
     }
-    const Kernel& kernel = program.kernels[call.kernel];
     require(call.arguments.size() == kernel.argument_count,
             fmt::format("{} arguments for @{}, which takes {}", call.arguments.size(), kernel.name,
                         kernel.argument_count));
     const std::int64_t scratch_end = call.scratch + scratch_bytes(kernel);
     if (call.scratch >= 0) {
       require(call.scratch % static_cast<std::int64_t>(kAlignment) == 0, "its scratch is not aligned");
-      require(scratch_end <= program.arena_bytes, "its scratch ends beyond the arena");
+      require(scratch_end <= program_.arena_bytes, "its scratch ends beyond the arena");
     }
     for (std::size_t i = 0; i < call.arguments.size(); ++i) {
       const BufferRef& ref = call.arguments[i];
-      const BufferType& type = kernel.buffers[i].type;
+      const TensorType type{kernel.buffers[i].type.dtype, kernel.buffers[i].type.shape};
       const std::string what = fmt::format("argument {} of @{} ({})", i, kernel.name, to_string(ref));
-      const std::int64_t bytes = type.element_count() * static_cast<std::int64_t>(byte_size(type.dtype));
-      if (ref.place == BufferRef::Place::kArena) {
-        require(ref.position >= 0 && ref.position % static_cast<std::int64_t>(kAlignment) == 0,
-                what + " is not aligned");
-        require(bytes <= program.arena_bytes && ref.position <= program.arena_bytes - bytes,
-                what + " ends beyond the arena");
-        require(call.scratch < 0 || bytes == 0 || ref.position + bytes <= call.scratch ||
-                    scratch_end <= ref.position,
-                what + " overlaps the scratch");
-        continue;
-      }
-      const std::size_t count = ref.place == BufferRef::Place::kParameter ? program.parameter_types.size()
-                                : ref.place == BufferRef::Place::kResult  ? program.result_types.size()
-                                                                          : program.constants.size();
-      require(ref.position >= 0 && static_cast<std::size_t>(ref.position) < count, what + " does not exist");
-      const auto position = static_cast<std::size_t>(ref.position);
-      const TensorType& there = ref.place == BufferRef::Place::kParameter ? program.parameter_types[position]
-                                : ref.place == BufferRef::Place::kResult
-                                    ? program.result_types[position]
-                                    : program.constants[position]->type();
-      require(there.dtype == type.dtype && there.element_count() == type.element_count(),
-              fmt::format("{} is {}, the kernel expects {}", what, to_string(there),
-                          to_string(TensorType{type.dtype, type.shape})));
+      reference(ref, type, around_[c], what, "the kernel");
+      require(alignment(ref) % kernel.buffers[i].alignment == 0, what + " is not aligned");
       require(ref.place != BufferRef::Place::kConstant || !kernel.written[i], what + " is written to");
+      if (ref.place != BufferRef::Place::kArena) continue;
+      const auto [first, last] = byte_range(program_, ref, type.byte_size());
+      require(call.scratch < 0 || type.byte_size() == 0 || last <= call.scratch || scratch_end <= first,
+              what + " overlaps the scratch");
     }
   }
+
+  const Program& program_;
+  std::vector<std::vector<std::size_t>> around_;  ///< by call: the regions around it
+  std::string subject_;
+};
+
+}  // namespace
+
+void verify(const Program& program) {
+  ProgramVerifier(program).run();
 }
 
 }  // namespace adze::loop

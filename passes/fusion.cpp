@@ -336,7 +336,9 @@ void Fuser::take_over(const std::vector<std::size_t>& parts, Cluster merged) {
 }  // namespace
 
 std::vector<KernelGroup> fuse(const Graph& graph, const FusionLimits& limits) {
-  return Fuser(graph, limits).run();
+  std::vector<KernelGroup> groups = Fuser(graph, limits).run();
+  add_subprograms(groups, [&](const Graph& subgraph) { return fuse(subgraph, limits); });
+  return groups;
 }
 
 }  // namespace adze

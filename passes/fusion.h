@@ -44,10 +44,19 @@ std::string_view to_string(GroupKind kind);  ///< "loop", "reduction", "contract
 /// operand and no guard (broadcast, reshape, transpose, slice, reverse), rank-0 arithmetic of parameters and
 /// constants (learning rates, bias corrections: lowering hoists it out of the loops), and short elementwise
 /// chains of constants and iotas (masks). Larger constants are inputs.
+struct Subprogram;
 struct KernelGroup {
   GroupKind kind = GroupKind::kLoop;
   Graph body;
   std::vector<ValueId> inputs, outputs;
+  /// Of a control op: what its subgraphs come to, in the order of ControlNode::subgraphs.
+  std::vector<Subprogram> subprograms = {};
+};
+
+/// A subgraph of a control op, and its groups in a valid order.
+struct Subprogram {
+  GraphRef graph;
+  std::vector<KernelGroup> groups;
 };
 
 /// The space a kernel iterates over.

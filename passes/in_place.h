@@ -15,6 +15,8 @@ class InPlace {
   bool allows(std::size_t input, std::size_t output) const;
 
  private:
+  bool carries_through(ValueId from, ValueId to) const;
+
   const Graph& body_;
   KernelFacts facts_;
 };

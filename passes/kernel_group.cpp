@@ -8,6 +8,7 @@
 #include "ir/graph_builder.h"
 #include "ir/op.h"
 #include "ir/text.h"
+#include "passes/control.h"
 
 namespace adze {
 
@@ -147,6 +148,17 @@ KernelSpace kernel_space(const KernelGroup& group) {
   return facts_of(rules).space;
 }
 
+void add_subprograms(std::vector<KernelGroup>& groups,
+                     const std::function<std::vector<KernelGroup>(const Graph&)>& groups_of) {
+  for (KernelGroup& group : groups) {
+    const Node* node = control_node(group.body);
+    if (!node) continue;
+    for (const GraphRef& subgraph : ControlNode(*node).subgraphs) {
+      group.subprograms.push_back({subgraph, groups_of(*subgraph)});
+    }
+  }
+}
+
 std::vector<KernelGroup> group_each_node(const Graph& graph) {
   FusionRules rules(graph, FusionRules::Free::kConstants);
   const std::vector<bool> live = live_values(graph);
@@ -168,7 +180,19 @@ std::vector<KernelGroup> group_each_node(const Graph& graph) {
     if (rules.is_free({i}) && !in_memory[node.result.index]) continue;
     kernels.push_back(single_node_kernel(rules, {i}));
   }
-  return make_groups(graph, kernels);
+  std::vector<KernelGroup> groups = make_groups(graph, kernels);
+  add_subprograms(groups, group_each_node);
+  return groups;
+}
+
+std::string indented(std::string_view text, std::size_t spaces) {
+  std::string result;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    result += fmt::format("{:{}}{}\n", "", spaces, text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return result;
 }
 
 std::string print(const Graph& graph, const std::vector<KernelGroup>& groups) {
@@ -180,11 +204,10 @@ std::string print(const Graph& graph, const std::vector<KernelGroup>& groups) {
                         space.axes.empty() ? "" : ", folding axes " + to_string(space.axes));
     text += fmt::format("  reads {}\n", group.inputs.empty() ? "nothing" : list(graph, group.inputs));
     text += fmt::format("  writes {}\n", list(graph, group.outputs));
-    const std::string body = print(group.body);
-    for (std::size_t begin = 0; begin < body.size();) {
-      const std::size_t end = std::min(body.find('\n', begin), body.size());
-      text += fmt::format("  {}\n", std::string_view(body).substr(begin, end - begin));
-      begin = end + 1;
+    text += indented(print(group.body), 2);
+    for (std::size_t k = 0; k < group.subprograms.size(); ++k) {
+      const Subprogram& sub = group.subprograms[k];
+      text += fmt::format("  subgraph {}:\n", k) + indented(print(*sub.graph, sub.groups), 4);
     }
   }
   return text;
@@ -223,6 +246,10 @@ void verify(const Graph& graph, const std::vector<KernelGroup>& groups) {
             fmt::format("result {} is not of the type of %{}", i, output.index));
       place[output.index] = Place::kMade;
     }
+    const Node* control = control_node(group.body);
+    check(group.subprograms.size() == (control ? ControlNode(*control).subgraphs.size() : 0), g,
+          "does not have the groups of its subgraphs");
+    for (const Subprogram& sub : group.subprograms) verify(*sub.graph, sub.groups);
     FusionRules rules(group.body);
     const KernelFacts facts = facts_of(rules);
     check(facts.kind == group.kind, g, fmt::format("is not a {}", to_string(group.kind)));

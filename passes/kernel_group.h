@@ -1,6 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "passes/fusion.h"
@@ -21,5 +24,12 @@ KernelFacts single_node_kernel(FusionRules& rules, NodeId node);
 /// What `FusionRules` finds in a finished body (of which `rules` was made). InternalError when it breaks a
 /// promise.
 KernelFacts facts_of(FusionRules& rules);
+
+/// Gives groups of control ops what `groups_of` makes of their subgraphs.
+void add_subprograms(std::vector<KernelGroup>& groups,
+                     const std::function<std::vector<KernelGroup>(const Graph&)>& groups_of);
+
+/// Every line of `text` that many spaces further to the right.
+std::string indented(std::string_view text, std::size_t spaces);
 
 }  // namespace adze

@@ -7,7 +7,9 @@
 
 #include "ir/op.h"
 #include "passes/arena_packing.h"
+#include "passes/control.h"
 #include "passes/in_place.h"
+#include "passes/kernel_group.h"
 
 namespace adze {
 namespace {
@@ -15,18 +17,29 @@ namespace {
 using loop::BufferRef;
 using Place = loop::BufferRef::Place;
 
-std::int64_t arena_size(const TensorType& type) {
+std::int64_t aligned(std::int64_t bytes) {
   const auto alignment = static_cast<std::int64_t>(kAlignment);
-  return (type.byte_size() + alignment - 1) / alignment * alignment;
+  return (bytes + alignment - 1) / alignment * alignment;
 }
+std::int64_t arena_size(const TensorType& type) {
+  return aligned(type.byte_size());
+}
+
+/// For each parameter: may it be overwritten once it is dead, and by which results?
+struct Donations {
+  std::vector<bool> donated;
+  std::vector<std::optional<std::size_t>> only = {};  ///< if not empty: this result, or none
+  bool allows(std::size_t parameter, std::size_t result) const {
+    return parameter < donated.size() && donated[parameter] && (only.empty() || only[parameter] == result);
+  }
+};
 
 class Planner {
  public:
-  Planner(const Graph& graph, const std::vector<KernelGroup>& groups, const std::vector<bool>& donated,
-          bool share)
+  Planner(const Graph& graph, const std::vector<KernelGroup>& groups, Donations donations, bool share)
       : graph_(graph),
         groups_(groups),
-        donated_(donated),
+        donations_(std::move(donations)),
         share_(share),
         last_read_(graph.values().size(), kNever),
         in_place_(groups.size()) {}
@@ -35,6 +48,7 @@ class Planner {
     place_parameters_and_constants();
     place_results();
     if (share_) take_over_parameters();
+    for (std::size_t g = 0; g < groups_.size(); ++g) plan_subprograms(g);
     place_in_arena();
     return std::move(plan_);
   }
@@ -86,12 +100,14 @@ class Planner {
   void take_over_parameters() {
     const std::span<const Parameter> parameters = graph_.parameters();
     std::vector<bool> taken(parameters.size());
-    for (std::size_t i = 0; i < parameters.size(); ++i) taken[i] = donated_.empty() || !donated_[i];
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      taken[i] = i >= donations_.donated.size() || !donations_.donated[i];
+    }
     // A parameter that is a result keeps its memory, and gives it to that result instead of being copied.
     std::erase_if(plan_.copies, [&](const std::pair<std::size_t, ValueId>& copy) {
       if (!graph_.is_parameter(copy.second)) return false;
       const std::uint32_t i = graph_.value(copy.second).position;
-      const bool gives = !taken[i];
+      const bool gives = !taken[i] && donations_.allows(i, copy.first);
       if (gives) plan_.result_aliases[copy.first] = i;
       taken[i] = true;
       return gives;
@@ -112,7 +128,8 @@ class Planner {
         const auto [group, output] = maker[k];
         if (group == groups_.size()) continue;  // copied
         for (std::size_t i = 0; i < parameters.size() && !alias; ++i) {
-          if (taken[i] || !may_take(group, output, parameters[i].value, round)) continue;
+          if (taken[i] || !donations_.allows(i, k)) continue;
+          if (!may_take(group, output, parameters[i].value, round)) continue;
           alias = i;
           taken[i] = true;
         }
@@ -134,6 +151,44 @@ class Planner {
     return round == 1 ? type == parameter_type : type.byte_size() == parameter_type.byte_size();
   }
 
+  /// Plans of a control group's subgraphs and, relative to its start, the layout of their workspace.
+  void plan_subprograms(std::size_t g) {
+    const KernelGroup& group = groups_[g];
+    if (group.subprograms.empty()) return;
+    const ControlNode control(*control_node(group.body));
+    MemoryPlan::Nested& nested = plan_.nested[g];
+    for (std::size_t s = 0; s < group.subprograms.size(); ++s) {
+      const Subprogram& sub = group.subprograms[s];
+      nested.graphs.push_back(sub.graph);
+      Donations donations;
+      if (control.carries > 0 && s == control.body) {
+        const std::size_t parameters = sub.graph->parameters().size();
+        donations = {std::vector<bool>(parameters, false), {}};
+        donations.only.resize(parameters);
+        for (std::size_t k = 0; k < control.carries; ++k) {
+          donations.donated[control.first_carry_of_body + k] = true;
+          donations.only[control.first_carry_of_body + k] = k;
+        }
+      }
+      nested.plans.push_back(Planner(*sub.graph, sub.groups, std::move(donations), share_).run());
+      nested.bytes = std::max(nested.bytes, aligned(nested.plans.back().arena_bytes));
+    }
+    if (control.carries > 0) {
+      const MemoryPlan& body = nested.plans[control.body];
+      const Graph& graph = *group.subprograms[control.body].graph;
+      for (std::size_t k = 0; k < control.carries; ++k) {
+        std::optional<std::int64_t>& next = nested.next.emplace_back();
+        if (body.result_aliases[k]) continue;
+        next = nested.bytes;
+        nested.bytes += arena_size(graph.type(graph.results()[k]));
+      }
+    }
+    if (control.kind == ControlKind::kWhile) {
+      nested.predicate = nested.bytes;
+      nested.bytes += aligned(1);
+    }
+  }
+
   BufferRef place_of(ValueId value) const {
     const auto at = plan_.places.find(value.index);
     return at == plan_.places.end() ? BufferRef{} : at->second;
@@ -142,6 +197,7 @@ class Planner {
   void place_in_arena() {
     std::vector<ArenaBuffer> buffers;
     std::unordered_map<std::uint32_t, std::size_t> buffer_of;
+    std::vector<std::pair<MemoryPlan::Nested*, std::size_t>> workspaces;
     for (std::size_t g = 0; g < groups_.size(); ++g) {
       const KernelGroup& group = groups_[g];
       std::vector<std::size_t> reused;
@@ -168,6 +224,10 @@ class Planner {
         buffer_of[value.index] = buffer;
         plan_.arena.push_back({value, arena_size(graph_.type(value)), g, last});
       }
+      const auto nested = plan_.nested.find(g);
+      if (nested == plan_.nested.end() || nested->second.bytes == 0) continue;
+      workspaces.emplace_back(&nested->second, buffers.size());
+      buffers.push_back({nested->second.bytes, g, g, 0});
     }
     plan_.lower_bound_bytes = lower_bound_bytes(buffers);
     if (share_) {
@@ -181,11 +241,12 @@ class Planner {
     for (const auto& [value, buffer] : buffer_of) {
       plan_.places[value] = {Place::kArena, buffers[buffer].offset};
     }
+    for (const auto& [nested, buffer] : workspaces) nested->offset = buffers[buffer].offset;
   }
 
   const Graph& graph_;
   const std::vector<KernelGroup>& groups_;
-  const std::vector<bool>& donated_;
+  const Donations donations_;
   bool share_;
   std::vector<std::int64_t> last_read_;             ///< by value: the last group that reads it
   std::vector<std::unique_ptr<InPlace>> in_place_;  ///< by group, made when first asked
@@ -197,7 +258,7 @@ class Planner {
 MemoryPlan plan_memory(const Graph& graph, const std::vector<KernelGroup>& groups,
                        const std::vector<bool>& donated, bool share) {
   ADZE_CHECK(donated.empty() || donated.size() == graph.parameters().size(), "one donation flag a parameter");
-  return Planner(graph, groups, donated, share).run();
+  return Planner(graph, groups, {donated, {}}, share).run();
 }
 
 std::string print(const Graph& graph, const MemoryPlan& plan) {
@@ -210,6 +271,17 @@ std::string print(const Graph& graph, const MemoryPlan& plan) {
     line(tenant.value,
          fmt::format("at {}, {} bytes, alive in groups {}..{}", to_string(plan.places.at(tenant.value.index)),
                      tenant.bytes, tenant.first, tenant.last));
+  }
+  for (const auto& [group, nested] : plan.nested) {
+    text +=
+        fmt::format("  workspace of group {} at arena +{}, {} bytes\n", group, nested.offset, nested.bytes);
+    for (std::size_t k = 0; k < nested.next.size(); ++k) {
+      if (nested.next[k]) text += fmt::format("    next carry {} at +{}\n", k, *nested.next[k]);
+    }
+    for (std::size_t s = 0; s < nested.plans.size(); ++s) {
+      text += fmt::format("    subgraph {}: ", s);
+      text += indented(print(*nested.graphs[s], nested.plans[s]), 4).substr(4);
+    }
   }
   for (std::size_t i = 0; i < plan.constants.size(); ++i) {
     text += fmt::format("  constant {}: {}\n", i, to_string(plan.constants[i]->type()));

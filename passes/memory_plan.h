@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -30,13 +31,28 @@ struct MemoryPlan {
     std::size_t first = 0, last = 0;
   };
   std::vector<Tenant> arena;
-  std::int64_t arena_bytes = 0;        ///< peak
-  std::int64_t lower_bound_bytes = 0;  ///< largest sum of arena bytes alive at once
+  /// A control group: each subgraph has a plan of its own, whose arena is part of a workspace in this one,
+  /// alive during the group. Branches, and condition and body of a while, take turns in it.
+  struct Nested {
+    std::vector<GraphRef> graphs;
+    std::vector<MemoryPlan> plans;  ///< by subgraph
+    std::int64_t offset = 0, bytes = 0;
+    /// By result of scan or while: where in the workspace an iteration writes the next carry, from where it
+    /// is copied to its place; none where the body writes it there, over the carry before (result_aliases of
+    /// the body's plan).
+    std::vector<std::optional<std::int64_t>> next;
+    std::int64_t predicate = 0;  ///< of a while, in the workspace
+  };
+  std::map<std::size_t, Nested> nested;  ///< by group
+  std::int64_t arena_bytes = 0;          ///< peak
+  std::int64_t lower_bound_bytes = 0;    ///< largest sum of arena bytes alive at once
 };
 
 /// Gives every group output an offset in one arena by liveness, or the memory of a result, or (in place) the
 /// memory of an input that dies there and is read only at the index being written. `donated[i]`: parameter i
 /// may be overwritten once it is dead. Without `share` (plan_memory switched off) nothing shares memory.
+/// Subgraphs of control groups are planned too. A final carry lives where the initial one did if that dies
+/// there, so a donated one is updated in place from the first iteration to the last.
 MemoryPlan plan_memory(const Graph& graph, const std::vector<KernelGroup>& groups,
                        const std::vector<bool>& donated, bool share = true);
 

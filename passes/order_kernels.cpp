@@ -172,7 +172,12 @@ std::vector<KernelGroup> order_kernels(const Graph& graph, std::vector<KernelGro
   const std::vector<std::size_t> order = Schedule(graph, groups).best_order();
   std::vector<KernelGroup> ordered;
   ordered.reserve(groups.size());
-  for (const std::size_t g : order) ordered.push_back(std::move(groups[g]));
+  for (const std::size_t g : order) {
+    ordered.push_back(std::move(groups[g]));
+    for (Subprogram& sub : ordered.back().subprograms) {
+      sub.groups = order_kernels(*sub.graph, std::move(sub.groups));
+    }
+  }
   return ordered;
 }
 

@@ -15,6 +15,7 @@
 #include "passes/schedule_cpu.h"
 #include "passes/schedule_gpu.h"
 #include "passes/simplify_loops.h"
+#include "passes/subgraphs.h"
 
 namespace adze {
 namespace {
@@ -54,6 +55,12 @@ void run_schedule_cpu(State& s) {
   }
 }
 
+/// A graph pass, in subgraphs too.
+template <Graph (*pass)(const Graph&)>
+void on_graphs(State& s) {
+  s.lowered.graph = on_all_graphs(s.lowered.graph, pass);
+}
+
 constexpr Pass kPasses[] = {
     {"decompose",
      Level::kGraph,
@@ -61,10 +68,10 @@ constexpr Pass kPasses[] = {
      nullptr,
      {},
      false},
-    {"canonicalize", Level::kGraph, [](State& s) { s.lowered.graph = canonicalize(s.lowered.graph); }},
-    {"fold_layout", Level::kGraph, [](State& s) { s.lowered.graph = fold_layout(s.lowered.graph); }},
+    {"canonicalize", Level::kGraph, on_graphs<canonicalize>},
+    {"fold_layout", Level::kGraph, on_graphs<fold_layout>},
     // Again: composed movement ops leave identities and equal nodes behind.
-    {"canonicalize", Level::kGraph, [](State& s) { s.lowered.graph = canonicalize(s.lowered.graph); }},
+    {"canonicalize", Level::kGraph, on_graphs<canonicalize>},
     {"fuse", Level::kGroups, [](State& s) { s.lowered.groups = fuse(s.lowered.graph); },
      [](State& s) { s.lowered.groups = group_each_node(s.lowered.graph); }},
     // Fused before planned: a plan made first would stand in the way of fusion.

@@ -1,9 +1,12 @@
 #include "passes/plan_launch.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <unordered_set>
 
 #include "ir/errors.h"
+#include "ir/regions.h"
 
 namespace adze {
 
@@ -19,36 +22,47 @@ namespace {
 struct Access {
   BufferRef::Place place;
   std::int64_t position;    ///< of the buffer; 0 in the arena
-  std::int64_t begin, end;  ///< in bytes
+  std::int64_t begin, end;  ///< in bytes, in the first iteration of the loops around
   bool written;
+  std::vector<loop::Slice> slices;
+  std::int64_t hull_begin, hull_end;  ///< in any iteration
 
+  /// Do they in one iteration of the loops around?
   bool conflicts_with(const Access& other) const {
-    return (written || other.written) && place == other.place && position == other.position &&
-           begin < other.end && other.begin < end;
+    if (!(written || other.written) || place != other.place || position != other.position) return false;
+    if (slices == other.slices) return begin < other.end && other.begin < end;
+    return hull_begin < other.hull_end && other.hull_begin < hull_end;
   }
 };
+
+Access access_to(const loop::Program& program, BufferRef ref, std::int64_t bytes, bool written,
+                 const std::vector<std::optional<std::size_t>>& result_aliases) {
+  const auto position = static_cast<std::size_t>(ref.position);
+  if (ref.place == BufferRef::Place::kResult && position < result_aliases.size() &&
+      result_aliases[position]) {
+    ref.place = BufferRef::Place::kParameter;
+    ref.position = static_cast<std::int64_t>(*result_aliases[position]);
+  }
+  const bool in_arena = ref.place == BufferRef::Place::kArena;
+  const std::int64_t begin = in_arena ? ref.position : ref.offset;
+  const auto [first, last] = loop::byte_range(program, ref, bytes);
+  return {ref.place, in_arena ? 0 : ref.position, begin, begin + bytes, written, ref.slices, first, last};
+}
 
 std::vector<Access> accesses(const loop::Program& program, const loop::KernelCall& call,
                              const std::vector<std::optional<std::size_t>>& result_aliases) {
   const loop::Kernel& kernel = program.kernels[call.kernel];
   std::vector<Access> result;
   for (std::size_t i = 0; i < call.arguments.size(); ++i) {
-    BufferRef ref = call.arguments[i];
-    const auto position = static_cast<std::size_t>(ref.position);
+    const BufferRef& ref = call.arguments[i];
     if (ref.place == BufferRef::Place::kConstant) continue;
-    if (ref.place == BufferRef::Place::kResult && position < result_aliases.size() &&
-        result_aliases[position]) {
-      ref = {BufferRef::Place::kParameter, static_cast<std::int64_t>(*result_aliases[position])};
-    }
     const loop::BufferType& type = kernel.buffers[i].type;
     const std::int64_t bytes = type.element_count() * static_cast<std::int64_t>(byte_size(type.dtype));
-    const bool in_arena = ref.place == BufferRef::Place::kArena;
-    const std::int64_t begin = in_arena ? ref.position : 0;
-    result.push_back({ref.place, in_arena ? 0 : ref.position, begin, begin + bytes, kernel.written[i]});
+    result.push_back(access_to(program, ref, bytes, kernel.written[i], result_aliases));
   }
   if (call.scratch >= 0) {
-    result.push_back(
-        {BufferRef::Place::kArena, 0, call.scratch, call.scratch + loop::scratch_bytes(kernel), true});
+    result.push_back(access_to(program, {BufferRef::Place::kArena, call.scratch}, loop::scratch_bytes(kernel),
+                               true, result_aliases));
   }
   return result;
 }
@@ -93,13 +107,25 @@ void plan_phases(loop::Program& program, const std::vector<std::optional<std::si
                  bool share) {
   std::size_t phase = 0;
   std::vector<Access> current;
+  std::vector<bool> border(program.calls.size() + 1, false);
+  for (const loop::Region& region : program.regions) border[region.begin] = border[region.end] = true;
   for (std::size_t i = 0; i < program.calls.size(); ++i) {
+    if (border[i]) {
+      if (i > 0) ++phase;
+      current.clear();
+      // Every worker reads the predicate when it comes to it: calls of the first phase leave it alone.
+      for (const loop::Region& region : program.regions) {
+        if (region.begin != i || region.kind == loop::Region::Kind::kLoop) continue;
+        const std::int64_t bytes = region.kind == loop::Region::Kind::kWhile ? 1 : 4;
+        current.push_back(access_to(program, region.predicate, bytes, false, result_aliases));
+      }
+    }
     const std::vector<Access> here = accesses(program, program.calls[i], result_aliases);
     const bool conflict = std::any_of(here.begin(), here.end(), [&](const Access& access) {
       return std::any_of(current.begin(), current.end(),
                          [&](const Access& earlier) { return access.conflicts_with(earlier); });
     });
-    if (i > 0 && (conflict || !share)) {
+    if (!border[i] && i > 0 && (conflict || !share)) {
       ++phase;
       current.clear();
     }
@@ -130,6 +156,16 @@ void plan_launch(loop::Program& program, const Target& target, std::optional<Lau
   Launch launch;
   launch.mode = mode.value_or(persistent <= graph ? Launch::Mode::kPersistent : Launch::Mode::kGraph);
   if (buffers > kMostLaunchBuffers) launch.mode = Launch::Mode::kGraph;
+  // A graph has no loops.
+  if (!program.regions.empty()) {
+    launch.mode = Launch::Mode::kPersistent;
+    if (buffers > kMostLaunchBuffers) {
+      throw CompileError(fmt::format(
+          "{}: a program with control flow takes at most {} buffers on a GPU, and this one has {}: pass "
+          "fewer, larger arrays",
+          program.name, kMostLaunchBuffers, buffers));
+    }
+  }
   launch.threads = target.block_threads;
   launch.blocks = std::min<std::int64_t>(blocks, std::max(1, target.multiprocessors));
   program.launch = launch;

@@ -9,13 +9,11 @@ struct Interval {
   std::int64_t begin, end;
 };
 
-/// What the plan keeps in the arena during call `at`, as disjoint ascending intervals.
-std::vector<Interval> occupied(const MemoryPlan& plan, std::size_t at) {
+/// What is kept in the arena during call `at`, as disjoint ascending intervals.
+std::vector<Interval> occupied(const loop::Program& program, std::size_t at) {
   std::vector<Interval> found;
-  for (const MemoryPlan::Tenant& tenant : plan.arena) {
-    if (tenant.first > at || tenant.last < at) continue;
-    const std::int64_t begin = plan.places.at(tenant.value.index).position;
-    found.push_back({begin, begin + tenant.bytes});
+  for (const loop::ArenaTenant& tenant : program.tenants) {
+    if (tenant.first <= at && at <= tenant.last) found.push_back({tenant.begin, tenant.end});
   }
   std::sort(found.begin(), found.end(),
             [](const Interval& a, const Interval& b) { return a.begin < b.begin; });
@@ -41,7 +39,7 @@ void plan_scratch(loop::Program& program, MemoryPlan& plan, bool share) {
     if (bytes == 0) continue;
     std::int64_t offset = share ? 0 : planned, alive = 0;
     if (share) {
-      for (const Interval& interval : occupied(plan, i)) {
+      for (const Interval& interval : occupied(program, i)) {
         alive += interval.end - interval.begin;
         if (offset + bytes > interval.begin) offset = std::max(offset, interval.end);
       }

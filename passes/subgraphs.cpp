@@ -35,4 +35,8 @@ Graph on_subgraphs(const Graph& graph, const std::function<Graph(const Graph&)>&
                  });
 }
 
+Graph on_all_graphs(const Graph& graph, Graph (*pass)(const Graph&)) {
+  return pass(on_subgraphs(graph, [&](const Graph& subgraph) { return on_all_graphs(subgraph, pass); }));
+}
+
 }  // namespace adze

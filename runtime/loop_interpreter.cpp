@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "ir/buffer_table.h"
+#include "ir/regions.h"
 #include "ir/scalar_eval.h"
 #include "runtime/race_check.h"
 
@@ -407,18 +408,73 @@ void interpret(const loop::Kernel& kernel, std::span<std::byte* const> arguments
   KernelRunner(kernel).run(arguments);
 }
 
-void interpret(const loop::Program& program, std::span<std::byte* const> buffers, std::byte* arena) {
-  const loop::BufferTable table(program);
-  ADZE_CHECK(buffers.size() == table.size(), "buffers of program @" + program.name);
-  std::vector<std::optional<KernelRunner>> runners(program.kernels.size());
-  std::vector<std::byte*> arguments;
-  for (const loop::KernelCall& call : program.calls) {
-    arguments.clear();
-    for (const loop::BufferRef& ref : call.arguments) arguments.push_back(table.address(ref, buffers, arena));
-    std::optional<KernelRunner>& runner = runners[call.kernel];
-    if (!runner) runner.emplace(program.kernels[call.kernel]);
-    runner->run(arguments);
+namespace {
+
+class ProgramRunner {
+ public:
+  ProgramRunner(const loop::Program& program, std::span<std::byte* const> buffers, std::byte* arena)
+      : program_(program),
+        table_(program),
+        buffers_(buffers),
+        arena_(arena),
+        runners_(program.kernels.size()),
+        counters_(program.regions.size()) {
+    ADZE_CHECK(buffers.size() == table_.size(), "buffers of program @" + program.name);
   }
+
+  void run() { range(0, program_.calls.size(), 0); }
+
+ private:
+  /// Recursion over the regions: as deep as they are nested.
+  void range(std::size_t begin, std::size_t end, std::size_t first_region) {
+    loop::walk_calls(
+        program_, begin, end, first_region, [&](std::size_t c) { call(program_.calls[c]); },
+        [&](std::size_t r) { region(program_.regions[r], r); });
+  }
+
+  void region(const loop::Region& region, std::size_t r) {
+    const auto body = [&] { range(region.begin, region.end, r + 1); };
+    switch (region.kind) {
+      case loop::Region::Kind::kLoop:
+        for (counters_[r] = 0; counters_[r] < region.count; ++counters_[r]) body();
+        return;
+      case loop::Region::Kind::kWhile:
+        while (*address(region.predicate) != std::byte{0}) body();
+        return;
+      case loop::Region::Kind::kBranch: {
+        std::int32_t value = 0;
+        std::memcpy(&value, address(region.predicate), sizeof(value));
+        if (region.low <= value && value <= region.high) body();
+        return;
+      }
+    }
+  }
+
+  void call(const loop::KernelCall& call) {
+    arguments_.clear();
+    for (const loop::BufferRef& ref : call.arguments) arguments_.push_back(address(ref));
+    std::optional<KernelRunner>& runner = runners_[call.kernel];
+    if (!runner) runner.emplace(program_.kernels[call.kernel]);
+    runner->run(arguments_);
+  }
+
+  std::byte* address(const loop::BufferRef& ref) const {
+    return table_.address(ref, buffers_, arena_, counters_);
+  }
+
+  const loop::Program& program_;
+  const loop::BufferTable table_;
+  std::span<std::byte* const> buffers_;
+  std::byte* arena_;
+  std::vector<std::optional<KernelRunner>> runners_;  ///< by kernel, made when first called
+  std::vector<std::int64_t> counters_;                ///< by region
+  std::vector<std::byte*> arguments_;
+};
+
+}  // namespace
+
+void interpret(const loop::Program& program, std::span<std::byte* const> buffers, std::byte* arena) {
+  ProgramRunner(program, buffers, arena).run();
 }
 
 }  // namespace adze

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 
 #include "codegen/cuda/embedded.h"
 #include "codegen/cuda/kernel_printer.h"
 #include "codegen/cuda/scalar_text.h"
 #include "ir/errors.h"
+#include "ir/regions.h"
 
 namespace adze {
 namespace {
@@ -70,7 +72,7 @@ class ProgramPrinter {
   }
 
   std::string call(std::size_t kernel, const std::vector<std::string>& arguments) const {
-    std::string text = "  " + functions_[kernel] + "(";
+    std::string text = functions_[kernel] + "(";
     for (std::size_t i = 0; i < arguments.size(); ++i) text += (i == 0 ? "" : ", ") + arguments[i];
     return text + ");\n";
   }
@@ -83,36 +85,93 @@ class ProgramPrinter {
                                 source_.threads, name, pointers + (cooperative ? 1 : 0), body);
   }
 
+  /// One entry that runs all calls, with a barrier wherever a phase ends. At a region's border there is one
+  /// before the predicate is read, at the end of each iteration, and behind what may be left at different
+  /// times: no block reads a predicate that another may have changed.
   void print_persistent() {
-    std::vector<BufferRef> buffers;
-    const auto pointer = [&](const BufferRef& ref) {
-      const bool in_arena = ref.place == BufferRef::Place::kArena;
-      const BufferRef base = in_arena ? BufferRef{ref.place, 0} : ref;
-      const auto at = std::find(buffers.begin(), buffers.end(), base);
-      const std::string text = fmt::format("pointers.at[{}]", at - buffers.begin());
-      if (at == buffers.end()) buffers.push_back(base);
-      return in_arena && ref.position > 0 ? fmt::format("static_cast<char*>({}) + {}", text, ref.position)
-                                          : text;
-    };
-    std::string body;
-    std::size_t phase = program_.calls[0].phase;
-    std::vector<std::string> lines;
     for (const loop::KernelCall& kernel_call : program_.calls) {
-      if (kernel_call.phase != phase)
-        lines.emplace_back();  // a barrier, whose argument comes behind all buffers
-      phase = kernel_call.phase;
-      std::vector<std::string> arguments;
-      for (const BufferRef& ref : kernel_call.arguments) arguments.push_back(pointer(ref));
-      lines.push_back(call(kernel_call.kernel, arguments));
+      for (const BufferRef& ref : kernel_call.arguments) slot(ref);
     }
-    for (const std::string& line : lines) {
-      body += line.empty() ? fmt::format("  adze_grid_barrier(pointers.at[{}]);\n", buffers.size()) : line;
+    for (const loop::Region& region : program_.regions) {
+      if (region.kind != loop::Region::Kind::kLoop) slot(region.predicate);
     }
-    print_entry(entry_prefix(), buffers.size(), true, body);
-    source_.calls.push_back({0, std::move(buffers), program_.launch->blocks, 0});
+    print_range(0, program_.calls.size(), 0, 1);
+    print_entry(entry_prefix(), buffers_.size(), true, body_);
+    source_.calls.push_back({0, std::move(buffers_), program_.launch->blocks, 0});
+  }
+
+  void print_range(std::size_t begin, std::size_t end, std::size_t first_region, int depth) {
+    loop::walk_calls(
+        program_, begin, end, first_region,
+        [&](std::size_t c) {
+          if (c > 0 && program_.calls[c].phase != program_.calls[c - 1].phase) barrier(depth);
+          std::vector<std::string> arguments;
+          for (const BufferRef& ref : program_.calls[c].arguments) arguments.push_back(pointer(ref));
+          body_ += indent(depth) + call(program_.calls[c].kernel, arguments);
+          working_ = true;
+        },
+        [&](std::size_t r) { print_region(r, depth); });
+  }
+
+  void print_region(std::size_t r, int depth) {
+    const loop::Region& region = program_.regions[r];
+    const auto predicate = [&](const char* type) {
+      return fmt::format("adze_predicate<{}>({})", type, pointer(region.predicate));
+    };
+    const bool is_branch = region.kind == loop::Region::Kind::kBranch;
+    barrier(depth);
+    body_ += indent(depth);
+    if (region.kind == loop::Region::Kind::kLoop) {
+      body_ += fmt::format("for (long long r{0} = 0; r{0} < {1}; ++r{0}) {{\n", r, region.count);
+    } else if (region.kind == loop::Region::Kind::kWhile) {
+      body_ += fmt::format("while ({}) {{\n", predicate("unsigned char"));
+    } else {
+      body_ += fmt::format("if (adze_within({}, {}, {})) {{\n", predicate("int"), int_text(region.low),
+                           int_text(region.high));
+    }
+    print_range(region.begin, region.end, r + 1, depth + 1);
+    if (!is_branch) barrier(depth + 1);
+    body_ += indent(depth) + "}\n";
+    working_ = true;  // blocks may be on both sides of the brace, reading the predicate
+    if (region.kind == loop::Region::Kind::kLoop) working_ = false;
+  }
+
+  static std::string int_text(std::int32_t value) {
+    return value == INT32_MIN ? "-2147483647 - 1" : std::to_string(value);
+  }
+  static std::string indent(int depth) { return std::string(static_cast<std::size_t>(2 * depth), ' '); }
+
+  void barrier(int depth) {
+    if (!working_) return;
+    // Its argument comes behind all buffers.
+    body_ += indent(depth) + fmt::format("adze_grid_barrier(pointers.at[{}]);\n", buffers_.size());
+    working_ = false;
+  }
+
+  /// The place of a buffer among the entry's pointers; the arena has one.
+  std::size_t slot(const BufferRef& ref) {
+    const BufferRef base{ref.place, ref.place == BufferRef::Place::kArena ? 0 : ref.position};
+    const auto at = std::find(buffers_.begin(), buffers_.end(), base);
+    const auto result = static_cast<std::size_t>(at - buffers_.begin());
+    if (at == buffers_.end()) buffers_.push_back(base);
+    return result;
+  }
+
+  std::string pointer(const BufferRef& ref) {
+    const std::string text = fmt::format("pointers.at[{}]", slot(ref));
+    const std::int64_t offset = ref.place == BufferRef::Place::kArena ? ref.position : ref.offset;
+    if (offset == 0 && ref.slices.empty()) return text;
+    std::string address = fmt::format("static_cast<char*>({})", text);
+    if (offset != 0) address += fmt::format(" + {}", offset);
+    for (const loop::Slice& slice : ref.slices) {
+      address +=
+          fmt::format(" {} {} * r{}", slice.stride < 0 ? "-" : "+", std::abs(slice.stride), slice.region);
+    }
+    return address;
   }
 
   void print_graph() {
+    ADZE_CHECK(program_.regions.empty(), "a CUDA graph has no loops: plan_launch makes it one launch");
     std::map<std::string, std::size_t> entries;  // by function
     for (const loop::KernelCall& kernel_call : program_.calls) {
       const loop::Kernel& kernel = program_.kernels[kernel_call.kernel];
@@ -124,7 +183,7 @@ class ProgramPrinter {
           arguments.push_back(fmt::format("pointers.at[{}]", i));
         }
         print_entry(entry_prefix() + "_" + function, kernel.argument_count, false,
-                    call(kernel_call.kernel, arguments));
+                    indent(1) + call(kernel_call.kernel, arguments));
       }
       source_.calls.push_back({at->second, kernel_call.arguments,
                                std::clamp<std::int64_t>(loop::grid_extent(kernel), 1, INT32_MAX),
@@ -135,6 +194,10 @@ class ProgramPrinter {
   const loop::Program& program_;
   CudaSource source_;
   std::vector<std::string> functions_;  ///< by kernel
+  // Of a persistent launch.
+  std::vector<BufferRef> buffers_;
+  std::string body_;
+  bool working_ = false;  ///< since the last barrier something was called, or a predicate read
 };
 
 }  // namespace

@@ -224,6 +224,11 @@ static inline void adze_store4(const AdzeBuffer<T>& x, long long i, typename Adz
   __builtin_memcpy(x.access(i, 4, true), &value, sizeof(value));
 }
 
+template <class T>
+static inline T adze_predicate(void* at) {
+  return AdzeBuffer<const T>("control flow", "predicate", at, 1)[0];
+}
+
 /// A thread's own array; fresh ones hold what stands out.
 template <class T, long long count>
 class AdzeRegisters {

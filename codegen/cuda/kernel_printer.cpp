@@ -152,9 +152,10 @@ class KernelPrinter {
   int access_width(BufferId buffer, ExprId offset, std::int64_t lanes) {
     const loop::Buffer& target = kernel_.buffers[buffer.index];
     if (target.scope == Scope::kRegister) return 1;
+    const auto element = static_cast<std::int64_t>(byte_size(target.type.dtype));
     for (const int width : {4, 2}) {
-      if (lanes % width == 0 && !vector_name(target.type.dtype, width).empty() &&
-          print_.is_multiple(offset, width)) {
+      if (lanes % width == 0 && target.alignment % (width * element) == 0 &&
+          !vector_name(target.type.dtype, width).empty() && print_.is_multiple(offset, width)) {
         return width;
       }
     }

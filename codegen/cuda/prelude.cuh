@@ -314,6 +314,18 @@ ADZE_DEVICE void adze_store4(const Buffer& x, Index i, Value value, Limit n) {
   if (n > 2) adze_store(x, i + 2, value.z);
 }
 
+// Control flow. A predicate is read anew every time, by all threads.
+
+#ifndef ADZE_HOST
+template <class T>
+ADZE_DEVICE T adze_predicate(const void* at) {
+  return *static_cast<const volatile T*>(at);
+}
+#endif
+ADZE_DEVICE bool adze_within(int value, int low, int high) {
+  return low <= value && value <= high;
+}
+
 // Threads.
 
 template <class T>

@@ -18,7 +18,7 @@ class NvrtcOps : public ::testing::TestWithParam<int> {};
 TEST_P(NvrtcOps, EverySampleCompiles) {
   if (const std::string problem = nvrtc_problem(); !problem.empty()) GTEST_SKIP() << problem;
   std::vector<loop::Program> programs;
-  for (const OpDef* op : testing::compiled_ops()) {
+  for (const OpDef* op : testing::ops_with_values()) {
     for (const OpSample& sample : op->samples()) {
       // The kernels are the same in both modes, so each mode gets half of them.
       CompileContext context;
@@ -29,7 +29,7 @@ TEST_P(NvrtcOps, EverySampleCompiles) {
       programs.back().name += std::to_string(programs.size());
     }
   }
-  ASSERT_GE(programs.size(), testing::compiled_ops().size());
+  ASSERT_GE(programs.size(), testing::ops_with_values().size());
   for (std::size_t first = 0; first < programs.size(); first += kBatch) {
     std::string source;
     for (std::size_t i = first; i < std::min(first + kBatch, programs.size()); ++i) {

@@ -34,7 +34,7 @@ std::string name_of(const ::testing::TestParamInfo<Case>& info) {
 
 std::vector<Case> cases() {
   std::vector<Case> all;
-  for (const OpDef* op : testing::compiled_ops()) {
+  for (const OpDef* op : testing::ops_with_values()) {
     for (const char* cpu : kTargets) all.push_back({op, cpu});
   }
   return all;

@@ -479,5 +479,106 @@ TEST(LoopVerifier, Programs) {
   EXPECT_EQ(say({Place::kConstant, 0}, 0), at + "(constant 0) is written to");
 }
 
+// --- Regions
+// -------------------------------------------------------------------------------------------------
+
+/// out[i] = in[i], 4 floats at any multiple of 4 bytes.
+Kernel copy_of_four() {
+  Kernel kernel;
+  kernel.name = "copy";
+  const BufferId in = kernel.add_buffer("in", {DType::kF32, {4}, {}}, Scope::kArgument);
+  const BufferId out = kernel.add_buffer("out", {DType::kF32, {4}, {}}, Scope::kArgument);
+  kernel.buffers[in.index].alignment = kernel.buffers[out.index].alignment = 16;
+  kernel.argument_count = 2;
+  kernel.written = {false, true};
+  const VarId i = kernel.exprs.new_var("i", 4);
+  const ExprId at = kernel.exprs.var(i);
+  kernel.body = {Stmt::make_for(i, 4, LoopKind::kSerial,
+                                {Stmt::make_store(out, at, kernel.exprs.load(in, DType::kF32, at))})};
+  return kernel;
+}
+
+using In = BufferRef::Place;
+const BufferRef kRow{In::kParameter, 0, 32, {{0, -16}}}, kPart{In::kArena, 64};
+
+/// for r0 in 0..3 { copy; while { copy } if { copy } } copy
+Program nested_program() {
+  Program program;
+  program.name = "nested";
+  program.kernels = {copy_of_four()};
+  program.parameter_types = {{DType::kF32, {3, 4}}, {DType::kI32, {3}}};
+  program.result_types = {{DType::kF32, {4}}};
+  program.arena_bytes = 192;
+  program.calls = {
+      {0, {kRow, kPart}}, {0, {kRow, kPart}}, {0, {kRow, kPart}}, {0, {kPart, {In::kResult, 0}}}};
+  program.regions = {
+      {.kind = Region::Kind::kLoop, .begin = 0, .end = 3, .count = 3},
+      {.kind = Region::Kind::kWhile, .begin = 1, .end = 2, .predicate = {In::kArena, 128}},
+      {.kind = Region::Kind::kBranch,
+       .begin = 2,
+       .end = 3,
+       .predicate = {In::kParameter, 1, 0, {{0, 4}}},
+       .low = 2,
+       .high = INT32_MAX},
+  };
+  return program;
+}
+
+TEST(LoopPrinter, RegionsAreIndented) {
+  const Program program = nested_program();
+  verify(program);
+  const std::string text = print(program);
+  EXPECT_EQ(text.substr(0, text.find("\n\n")), R"(program @nested(f32[3,4], i32[3]) -> (f32[4]) arena 192 {
+  loop r0 in 0..3 {
+    call @copy(param 0 +32 -16*r0, arena +64)
+    while arena +128 {
+      call @copy(param 0 +32 -16*r0, arena +64)
+    }
+    if param 1 +4*r0 >= 2 {
+      call @copy(param 0 +32 -16*r0, arena +64)
+    }
+  }
+  call @copy(arena +64, result 0)
+})");
+  EXPECT_NE(text.find("kernel @copy(in: f32[4] align 16, out: out f32[4] align 16)"), std::string::npos);
+}
+
+TEST(LoopVerifier, Regions) {
+  const auto say = [](const std::function<void(Program&)>& change) {
+    Program program = nested_program();
+    change(program);
+    try {
+      verify(program);
+    } catch (const InternalError& error) {
+      const std::string what = error.what(), start = "loop IR: program @nested, ";
+      return what.starts_with(start) ? what.substr(start.size()) : what;
+    }
+    return std::string("fine");
+  };
+  EXPECT_EQ(say([](Program&) {}), "fine");
+  EXPECT_EQ(say([](Program& p) { p.regions[2].end = 5; }), "region 2: its calls do not exist");
+  EXPECT_EQ(say([](Program& p) { p.regions[2].end = 2; }), "region 2: its calls do not exist");
+  EXPECT_EQ(say([](Program& p) { p.regions[2].end = 4; }), "region 2: it ends behind the one around it");
+  EXPECT_EQ(say([](Program& p) { std::swap(p.regions[1], p.regions[2]); }),
+            "region 2: it begins before the one before it");
+  EXPECT_EQ(say([](Program& p) { p.regions[0].count = 0; }), "region 0: it runs 0 times");
+  EXPECT_EQ(say([](Program& p) { p.regions[0].count = 4; }),
+            "call 0: argument 0 of @copy (param 0 +32 -16*r0) ends beyond f32[3,4]");
+  EXPECT_EQ(
+      say([](Program& p) { p.calls[3].arguments[0] = kRow; }),
+      "call 3: argument 0 of @copy (param 0 +32 -16*r0) moves with region 0, which is no loop around it");
+  EXPECT_EQ(
+      say([](Program& p) { p.calls[1].arguments[0].slices[0].region = 1; }),
+      "call 1: argument 0 of @copy (param 0 +32 -16*r1) moves with region 1, which is no loop around it");
+  EXPECT_EQ(say([](Program& p) { p.kernels[0].buffers[0].alignment = 32; }),
+            "call 0: argument 0 of @copy (param 0 +32 -16*r0) is not aligned");
+  EXPECT_EQ(say([](Program& p) {
+              p.regions[1].predicate = {In::kParameter, 1};
+            }),
+            "region 1: its predicate (param 1) is i32[3], it expects bool[]");
+  EXPECT_EQ(say([](Program& p) { p.regions[2].predicate.slices[0].region = 2; }),
+            "region 2: its predicate (param 1 +4*r2) moves with region 2, which is no loop around it");
+}
+
 }  // namespace
 }  // namespace adze::loop

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "ir/errors.h"
 #include "passes/schedule_gpu.h"
 
 // Phases: which calls may run at once. Launches: who waits between them.
@@ -105,6 +106,71 @@ TEST(PlanPhases, ScratchIsWritten) {
   EXPECT_EQ(program.calls[1].phase, 1u);
   EXPECT_EQ(program.calls[2].phase, 1u);
   EXPECT_EQ(program.calls[3].phase, 2u);  // into the scratch of the call before
+}
+
+/// Calls that share nothing, with a region around some of them.
+loop::Program with_region(loop::Region region, std::size_t calls) {
+  loop::Program program;
+  program.kernels.push_back(copy_kernel(16));
+  program.parameter_types = {{DType::kF32, {16}}};
+  program.arena_bytes = 1024;
+  for (std::size_t i = 0; i < calls; ++i) {
+    program.calls.push_back({0, {kX, arena(static_cast<std::int64_t>(64 * i))}});
+  }
+  program.regions.push_back(std::move(region));
+  plan_phases(program, {});
+  return program;
+}
+
+TEST(PlanPhases, ARegionHasPhasesOfItsOwn) {
+  const loop::Program program = with_region({.begin = 1, .end = 3, .count = 2}, 4);
+  EXPECT_EQ(program.calls[0].phase, 0u);
+  EXPECT_EQ(program.calls[1].phase, 1u);
+  EXPECT_EQ(program.calls[2].phase, 1u);
+  EXPECT_EQ(program.calls[3].phase, 2u);
+}
+
+TEST(PlanPhases, AWriterWaitsUntilThePredicateIsRead) {
+  using Kind = loop::Region::Kind;
+  // The second call writes where the predicate is; the first of a region may not.
+  const loop::Program after =
+      with_region({.kind = Kind::kWhile, .begin = 0, .end = 2, .predicate = arena(64)}, 2);
+  EXPECT_EQ(after.calls[1].phase, 1u);
+  const loop::Program elsewhere =
+      with_region({.kind = Kind::kWhile, .begin = 0, .end = 2, .predicate = arena(512)}, 2);
+  EXPECT_EQ(elsewhere.calls[1].phase, 0u);
+}
+
+TEST(PlanPhases, SlicesOfOneIterationAreApart) {
+  loop::Program program;
+  program.kernels.push_back(copy_kernel(16));
+  program.parameter_types = {{DType::kF32, {8, 16}}};
+  program.arena_bytes = 1024;
+  const auto row = [](std::int64_t offset, std::int64_t stride) {
+    return BufferRef{Place::kParameter, 0, offset, {{0, stride}}};
+  };
+  program.calls = {{0, {row(0, 128), row(64, 128)}},
+                   {0, {row(0, 128), arena(0)}},
+                   {0, {row(64, 128), arena(64)}},
+                   {0, {row(256, -64), arena(128)}}};
+  program.regions.push_back({.begin = 0, .end = 4, .count = 4});
+  plan_phases(program, {});
+  EXPECT_EQ(program.calls[1].phase, 0u);  // the other half of the pair of rows
+  EXPECT_EQ(program.calls[2].phase, 1u);  // the row that was written
+  EXPECT_EQ(program.calls[3].phase, 1u);
+  program.calls.erase(program.calls.begin() + 1, program.calls.begin() + 3);
+  program.regions[0].end = 2;
+  plan_phases(program, {});
+  EXPECT_EQ(program.calls[1].phase, 1u);  // rows that move differently may be the same
+}
+
+TEST(PlanLaunch, LoopsAreOneLaunch) {
+  loop::Program program = with_region({.begin = 0, .end = 2, .count = 1000000}, 2);
+  program.kernels = {copy_kernel(16, 0)};
+  plan_launch(program, gpu_target(90, 132), Launch::Mode::kGraph);
+  EXPECT_EQ(program.launch->mode, Launch::Mode::kPersistent);
+  program.parameter_types.resize(kMostLaunchBuffers + 1, {DType::kF32, {16}});
+  EXPECT_THROW(plan_launch(program, gpu_target(90, 132)), CompileError);
 }
 
 loop::Program chain(std::size_t length, std::int64_t blocks) {

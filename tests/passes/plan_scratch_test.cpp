@@ -7,7 +7,6 @@
 namespace adze {
 namespace {
 
-using loop::BufferRef;
 using loop::Scope;
 using loop::Stmt;
 
@@ -32,9 +31,7 @@ struct Case {
     }
   }
   void tenant(std::int64_t offset, std::int64_t bytes, std::size_t first, std::size_t last) {
-    const ValueId value{static_cast<std::uint32_t>(plan.arena.size())};
-    plan.arena.push_back({value, bytes, first, last});
-    plan.places[value.index] = {BufferRef::Place::kArena, offset};
+    program.tenants.push_back({offset, offset + bytes, first, last});
     plan.arena_bytes = std::max(plan.arena_bytes, offset + bytes);
     program.arena_bytes = plan.arena_bytes;
   }

@@ -393,7 +393,7 @@ TEST(ScheduleGpu, RandomGraphs) {
 }
 
 TEST(ScheduleGpu, EverySampleOfEveryOp) {
-  for (const OpDef* op : testing::compiled_ops()) {
+  for (const OpDef* op : testing::ops_with_values()) {
     for (const OpSample& sample : op->samples()) {
       SCOPED_TRACE(std::string(op->name));
       check_gpu(sample_graph(*op, sample), value_inputs(sample),

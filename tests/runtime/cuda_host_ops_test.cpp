@@ -27,7 +27,7 @@ struct Case {
 std::vector<Case>& cases() {
   static std::vector<Case> all = [] {
     std::vector<Case> list;
-    for (const OpDef* op : testing::compiled_ops()) {
+    for (const OpDef* op : testing::ops_with_values()) {
       for (const OpSample& sample : op->samples()) {
         for (const Mode mode : {Mode::kPersistent, Mode::kGraph}) {
           const Graph graph = testing::sample_graph(*op, sample);
@@ -68,7 +68,7 @@ TEST_P(CudaHostOp, AgreesWithTheInterpreter) {
   EXPECT_GT(ran, 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(AllOps, CudaHostOp, ::testing::ValuesIn(testing::compiled_ops()),
+INSTANTIATE_TEST_SUITE_P(AllOps, CudaHostOp, ::testing::ValuesIn(testing::ops_with_values()),
                          [](const auto& parameter) { return std::string(parameter.param->name); });
 
 }  // namespace

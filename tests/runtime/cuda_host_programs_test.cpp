@@ -7,6 +7,7 @@
 #include "codegen/cuda/emit_cuda.h"
 #include "ir/interpreter.h"
 #include "ir/text.h"
+#include "tests/support/control_programs.h"
 #include "tests/support/cuda_host.h"
 #include "tests/support/literals.h"
 #include "tests/support/programs.h"
@@ -74,6 +75,28 @@ std::vector<Case> known_programs(const std::string& float_name) {
 TEST(CudaHostPrograms, KnownProgramsOfFloats) {
   expect_as_interpreted(known_programs("f32"), {.relative = 1e-5});
 }
+std::vector<Case> control_flow(const std::string& float_name) {
+  std::vector<Case> cases;
+  for (const auto& [name, text] : testing::kControlPrograms) {
+    const Graph graph = testing::parse_as(text, float_name);
+    cases.push_back({std::string(name), graph, std::nullopt, {}});
+  }
+  return cases;
+}
+
+TEST(CudaHostPrograms, LoopsAndBranches) {
+  expect_as_interpreted(control_flow("f64"), {.relative = 1e-12});
+  expect_as_interpreted(control_flow("f32"), {.relative = 1e-5});
+}
+
+TEST(CudaHostPrograms, LoopsAndBranchesWithoutPasses) {
+  for (const char* pass : {"fuse", "plan_memory", "schedule_gpu", "plan_phases"}) {
+    std::vector<Case> cases = control_flow("f64");
+    for (Case& c : cases) c.disabled = {pass};
+    expect_as_interpreted(cases, {.relative = 1e-12});
+  }
+}
+
 TEST(CudaHostPrograms, KnownProgramsOfDoubles) {
   expect_as_interpreted(known_programs("f64"), {.relative = 1e-12});
 }

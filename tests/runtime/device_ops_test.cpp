@@ -43,7 +43,7 @@ TEST_P(OpOnDevice, AgreesWithTheInterpreter) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(AllOps, OpOnDevice, ::testing::ValuesIn(testing::compiled_ops()),
+INSTANTIATE_TEST_SUITE_P(AllOps, OpOnDevice, ::testing::ValuesIn(testing::ops_with_values()),
                          [](const auto& parameter) { return std::string(parameter.param->name); });
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "ir/interpreter.h"
 #include "ir/text.h"
+#include "passes/decompose.h"
 #include "passes/fusion.h"
 #include "passes/lower_to_loops.h"
 #include "passes/memory_plan.h"
@@ -50,7 +51,8 @@ struct LoopOptions {
   }
 };
 
-inline loop::Program lower_program(const Graph& graph, const LoopOptions& options) {
+inline loop::Program lower_program(const Graph& composite, const LoopOptions& options) {
+  const Graph graph = decompose(composite);
   std::vector<KernelGroup> groups = options.fuse ? fuse(graph) : group_each_node(graph);
   groups = order_kernels(graph, std::move(groups));
   std::vector<bool> donated = options.donated;

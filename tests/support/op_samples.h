@@ -19,14 +19,6 @@ inline std::vector<const OpDef*> ops_with_values() {
   return ops;
 }
 
-/// The ops that can be compiled.
-inline std::vector<const OpDef*> compiled_ops() {
-  std::vector<const OpDef*> ops;
-  for (const OpDef* op : ops_with_values())
-    if (op->pattern != OpPattern::kControl) ops.push_back(op);
-  return ops;
-}
-
 /// The op applied to one parameter an operand.
 inline Graph sample_graph(const OpDef& op, const OpSample& sample) {
   GraphBuilder builder;
