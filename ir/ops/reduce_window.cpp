@@ -74,6 +74,12 @@ ValueList decompose_reduce_window(DecomposeContext& c, Monoid monoid) {
   if (over.dims.empty()) return c.operand(0);
   const ValueId windows =
       emit_windows(b, c.operand(0), over.dims, over.windows, b.constant(neutral(monoid, type.dtype)));
+  if (monoid == Monoid::kMax || monoid == Monoid::kMin) {
+    // One axis, as for the argmax of the derivative: both share a sweep.
+    Dims flat = window_counts(type.shape, windows_of(c.attrs()));
+    flat.push_back(element_count(over.windows.size));
+    return c.emit(reduction_of(monoid), {emit_reshape(b, windows, flat)}, {{"axes", Dims{type.rank()}}});
+  }
   Dims axes;
   for (std::int64_t d = type.rank(); d < b.type(windows).rank(); ++d) axes.push_back(d);
   return c.emit(reduction_of(monoid), {windows}, {{"axes", axes}});

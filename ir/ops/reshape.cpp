@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
+#include <vector>
 
 #include "ir/eval_helpers.h"
 #include "ir/op_helpers.h"
@@ -25,6 +27,26 @@ ValueId fold_reshape(FoldContext& c) {
   return kNoValue;
 }
 
+/// The operand's index where only dims of size 1 come and go. It holds whatever the range of the result's
+/// index, which under a guard (of padding around the reshape) no division can be simplified for.
+std::optional<std::vector<Scalar>> without_unit_dims(IndexContext& c) {
+  const Dims& to = c.result_type().shape;
+  std::vector<Scalar> index;
+  std::size_t next = 0;
+  for (const std::int64_t size : c.operand_type(0).shape) {
+    if (size == 1) {
+      index.push_back(c.exprs().index(0));
+      continue;
+    }
+    while (next < to.size() && to[next] == 1) ++next;
+    if (next == to.size() || to[next] != size) return std::nullopt;
+    index.push_back(c.index(next++));
+  }
+  while (next < to.size() && to[next] == 1) ++next;
+  if (next != to.size()) return std::nullopt;
+  return index;
+}
+
 /// The operand's index: the flat index, taken apart again.
 Scalar map_reshape(IndexContext& c) {
   const Dims& from = c.operand_type(0).shape;
@@ -34,6 +56,7 @@ Scalar map_reshape(IndexContext& c) {
   if (c.result_type().element_count() == 0) {
     return c.load(0, std::vector<Scalar>(from.size(), e.index(0)));  // never evaluated
   }
+  if (const auto same = without_unit_dims(c)) return c.load(0, *same);
   Scalar flat = e.index(0);
   for (std::size_t i = 0; i < to_strides.size(); ++i) flat = e.add(flat, e.mul(c.index(i), to_strides[i]));
   std::vector<Scalar> index;

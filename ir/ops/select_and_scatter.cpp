@@ -89,11 +89,52 @@ ValueList decompose_gather(DecomposeContext& c) {
   return emit_reduce_sum(b, c.select(is_chosen, values, kNoValue), axes);
 }
 
+/// Does every element lie under one window at most?
+bool are_disjoint(const Windows& windows) {
+  for (std::size_t d = 0; d < windows.size.size(); ++d) {
+    if (windows.base_dilation[d] != 1 || windows.window_dilation[d] != 1) return false;
+    if (windows.strides[d] < windows.size[d]) return false;
+  }
+  return true;
+}
+
+/// Disjoint windows side by side, with what is between them, are the operand again: each window holds its
+/// source at the chosen position.
+ValueId lay_out_windows(DecomposeContext& c, const Choice& choice) {
+  GraphBuilder& b = c.builder();
+  const TensorType type = c.result_type();
+  const Windows& windows = choice.over.windows;
+  // [.., count, window, ..], then [.., count, stride, ..], then [.., count * stride, ..].
+  Dims shape, merged, count_dims, window_dims, gap, none, low(type.shape.size(), 0), high = low;
+  std::size_t next = 0;
+  for (std::size_t d = 0; d < type.shape.size(); ++d) {
+    count_dims.push_back(static_cast<std::int64_t>(shape.size()));
+    shape.push_back(choice.window_shape[d]);
+    merged.push_back(choice.window_shape[d]);
+    gap.push_back(0);
+    if (!contains(choice.over.dims, static_cast<std::int64_t>(d))) continue;
+    window_dims.push_back(static_cast<std::int64_t>(shape.size()));
+    shape.push_back(windows.size[next]);
+    gap.push_back(windows.strides[next] - windows.size[next]);
+    merged.back() *= windows.strides[next];
+    low[d] = -windows.padding.lhs[next];
+    high[d] = type.shape[d] - merged.back() - low[d];
+    ++next;
+  }
+  none.assign(shape.size(), 0);
+  const ValueId is_chosen = c.emit(op_eq, {emit_broadcast(b, choice.index, shape, count_dims),
+                                           emit_broadcast(b, choice.position, shape, window_dims)});
+  const ValueId values = c.select(is_chosen, emit_broadcast(b, c.operand(0), shape, count_dims), kNoValue);
+  const ValueId laid_out = emit_reshape(b, emit_pad(b, values, none, gap), merged);
+  return emit_pad(b, laid_out, low, high);
+}
+
 /// Every element sums over the windows that it is in: no two writes meet.
 ValueList decompose_scatter(DecomposeContext& c) {
   GraphBuilder& b = c.builder();
   const Choice choice = choose(c, c.operand(1));
   if (!choice.index) return c.operand(0);
+  if (are_disjoint(choice.over.windows)) return lay_out_windows(c, choice);
   const TensorType type = c.result_type();
   const Dims axes = window_axes(choice, type.rank());
   const auto back = [&](ValueId a_window) {
@@ -159,7 +200,9 @@ std::vector<OpSample> select_samples(bool of_windows) {
   add(DType::kF32, "ge", {5, 4}, {1, 1}, {}, {}, {}, {}, 0);
   add(DType::kF32, "ge", {}, {}, {}, {}, {}, {}, 0);
   add(DType::kF32, "ge", {3}, {5}, {}, {}, {}, {}, 0);
+  add(DType::kF32, "ge", {3, 11, 9}, {1, 2, 2}, {1, 3, 2}, {{0, 1, -1}, {0, -2, 0}}, {}, {}, 0);
   add(DType::kF64, "ge", {31}, {5}, {}, {}, {}, {}, 0);
+  add(DType::kF64, "ge", {4, 4}, {2, 2}, {2, 2}, {}, {}, {}, 2);
   add(DType::kF64, "ge", {5, 4}, {2, 3}, {2, 1}, {{0, 1}, {1, 1}}, {}, {}, 2);
   add(DType::kF64, "le", {4}, {3}, {2}, {{1}, {2}}, {2}, {}, 2);
   return samples;
