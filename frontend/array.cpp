@@ -6,6 +6,8 @@
 #include <ostream>
 
 #include "array_state.h"
+#include "ir/number_text.h"
+#include "ir/with_type.h"
 
 namespace adze {
 namespace {
@@ -44,35 +46,20 @@ auto with_element(const ArrayState& state, std::int64_t i, F&& f) {
     std::memcpy(&value, state.buffer->data() + static_cast<std::size_t>(i) * sizeof(T), sizeof(T));
     return f(value);
   };
-  switch (state.type.dtype) {
-    case DType::kBool:
-      return read(std::uint8_t{});
-    case DType::kI32:
-      return read(std::int32_t{});
-    case DType::kI64:
-      return read(std::int64_t{});
-    case DType::kU32:
-      return read(std::uint32_t{});
-    case DType::kF32:
-      return read(float{});
-    case DType::kF64:
-      return read(double{});
-    case DType::kF16:
-    case DType::kBF16:
-      break;
-  }
-  throw RuntimeError("elements of " + to_string(state.type) + " cannot be read");
+  return with_type(state.type.dtype, [&]<class T>() { return read(T{}); });
 }
 
 /// Prints dimension `dim` on, beginning at element `index`.
 void print_elements(const ArrayState& state, std::size_t dim, std::int64_t index, std::string& out) {
   constexpr std::int64_t kShown = 8;
   if (dim == state.type.shape.size()) {
-    out += with_element(state, index, [&](auto value) {
-      if constexpr (std::is_same_v<decltype(value), std::uint8_t>)
-        return std::string(value ? "true" : "false");
-      else
+    out += with_element(state, index, [&]<class T>(T value) {
+      if constexpr (is_half_type<T>) {
+        const float wide = value;
+        return wide == wide ? format_number(state.type.dtype, value.bits) : std::string("nan");
+      } else {
         return fmt::format("{}", value);
+      }
     });
     return;
   }

@@ -12,25 +12,23 @@
 namespace adze::detail {
 namespace {
 
-/// Order of promotion within a kind.
-int rank_of(DType dtype) {
+/// bool, integers, floats: what promotion never goes back on.
+int kind_of(DType dtype) {
+  return is_float(dtype) ? 2 : is_integer(dtype) ? 1 : 0;
+}
+
+/// The signed integer with every value of an unsigned one; of u64 there is none, and f64 stands in.
+DType signed_above(DType dtype) {
   switch (dtype) {
-    case DType::kBool:
-      return 0;
-    case DType::kI32:
+    case DType::kU8:
+      return DType::kI16;
+    case DType::kU16:
+      return DType::kI32;
     case DType::kU32:
-      return 1;
-    case DType::kI64:
-      return 2;
-    case DType::kF16:
-    case DType::kBF16:
-      return 3;
-    case DType::kF32:
-      return 4;
-    case DType::kF64:
-      return 5;
+      return DType::kI64;
+    default:
+      return DType::kF64;
   }
-  return 0;
 }
 
 /// The first operand that takes part in promotion: select's predicate does not.
@@ -58,12 +56,20 @@ Literal scalar_literal(DType dtype, T value) {
 
 /// TypeError where an integer does not fit the integer dtype it adopts.
 Literal to_literal(const Operand& scalar, DType dtype) {
-  if (scalar.kind() == Operand::Kind::kFloat) return scalar_literal(dtype, scalar.real());
+  const bool is_u64 = dtype == DType::kU64;
+  if (scalar.kind() == Operand::Kind::kFloat || (is_float(dtype) && scalar.exceeds_i64())) {
+    return scalar_literal(dtype, scalar.real());
+  }
   Literal literal = scalar_literal(dtype, scalar.integer());
-  if (is_integer(dtype) && literal.as_int(0) != scalar.integer()) {
+  const bool fits = is_u64 ? scalar.exceeds_i64() || scalar.integer() >= 0
+                           : literal.as_int(0) == scalar.integer() && !scalar.exceeds_i64();
+  if (is_integer(dtype) && !fits) {
+    const std::string value = scalar.exceeds_i64()
+                                  ? std::to_string(static_cast<std::uint64_t>(scalar.integer()))
+                                  : std::to_string(scalar.integer());
     std::string message =
         fmt::format("the scalar {} does not fit {}, the dtype of the other operand: convert that first",
-                    scalar.integer(), to_string(dtype));
+                    value, to_string(dtype));
     if (scalar.at().known()) message += "\n  at " + to_string(scalar.at());
     throw TypeError(message);
   }
@@ -131,8 +137,11 @@ std::vector<Array> apply_form(OperandForm form, const OpDef& op, std::span<const
 
 DType promote(DType a, DType b) {
   if (a == b) return a;
-  if (rank_of(a) == rank_of(b)) return DType::kI64;  // i32 with u32
-  return rank_of(a) > rank_of(b) ? a : b;
+  if (kind_of(a) != kind_of(b)) return kind_of(a) > kind_of(b) ? a : b;
+  if (is_half(a) && is_half(b)) return DType::kF32;
+  if (is_signed(a) == is_signed(b)) return byte_size(a) > byte_size(b) ? a : b;
+  if (is_signed(b)) std::swap(a, b);
+  return byte_size(a) > byte_size(b) ? a : signed_above(b);
 }
 
 DType common_dtype(std::span<const Operand> operands) {
@@ -146,7 +155,7 @@ DType common_dtype(std::span<const Operand> operands) {
   for (const Operand& operand : operands) {
     if (!operand.is_scalar()) continue;
     const DType own = operand.type().dtype;
-    if (!dtype || rank_of(own) > rank_of(*dtype)) {
+    if (!dtype || kind_of(own) > kind_of(*dtype)) {
       // An integer fits every dtype but bool, a float every float dtype.
       dtype = dtype ? promote(*dtype, own) : own;
     }

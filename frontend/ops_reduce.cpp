@@ -59,8 +59,11 @@ double reduced_count(const TensorType& type, const Dims& axes) {
   return static_cast<double>(count);
 }
 
+/// For sums and products, which would soon leave the range of bools and narrow integers.
 Array numeric(Operand x) {
-  return x.type().dtype == DType::kBool ? astype(x, DType::kI32) : x.array();
+  const DType dtype = x.type().dtype;
+  if (is_float(dtype) || (is_integer(dtype) && byte_size(dtype) >= 4)) return x.array();
+  return astype(x, is_integer(dtype) && !is_signed(dtype) ? DType::kU32 : DType::kI32);
 }
 Array floating(Operand x) {
   return is_float(x.type().dtype) ? x.array() : astype(x, DType::kF32);
@@ -97,6 +100,8 @@ Array any(Operand x, Axes axes, bool keepdims) {
 Array mean(Operand x, Axes axes, bool keepdims) {
   const Composition here("mean", x.at());
   const Array values = floating(x);
+  if (is_half(values.dtype()))
+    return astype(mean(astype(values, DType::kF32), axes, keepdims), values.dtype());
   const Dims list = detail::checked(x, [&] { return axes.resolve("mean", values.rank()); });
   return sum(values, list, keepdims) / reduced_count(values.type(), list);
 }
@@ -104,6 +109,8 @@ Array mean(Operand x, Axes axes, bool keepdims) {
 Array var(Operand x, Axes axes, bool keepdims) {
   const Composition here("var", x.at());
   const Array values = floating(x);
+  if (is_half(values.dtype()))
+    return astype(var(astype(values, DType::kF32), axes, keepdims), values.dtype());
   return mean(square(values - mean(values, axes, true)), axes, keepdims);
 }
 Array stddev(Operand x, Axes axes, bool keepdims) {
@@ -125,8 +132,9 @@ Array argmin(Operand x, std::optional<std::int64_t> axis, bool keepdims) {
 // Products.
 
 Array dot_general(Operand a, Operand b, const DotDims& dims) {
-  const Attrs attrs{{"contract", DimPair{dims.lhs_contract, dims.rhs_contract}},
-                    {"batch", DimPair{dims.lhs_batch, dims.rhs_batch}}};
+  Attrs attrs{{"contract", DimPair{dims.lhs_contract, dims.rhs_contract}},
+              {"batch", DimPair{dims.lhs_batch, dims.rhs_batch}}};
+  if (dims.preferred_element_type) attrs.set("preferred_element_type", *dims.preferred_element_type);
   const DType lhs = a.type().dtype, rhs = b.type().dtype;
   if (lhs == rhs) return apply(op_dot_general, {a, b}, attrs);
   const Composition here("dot_general", a.at());

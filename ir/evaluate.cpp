@@ -22,9 +22,7 @@ void evaluate_scalar(const OpDef& op, EvalContext& c) {
     const DType dtype = operand->type().dtype;
     elements.push_back(exprs.var(exprs.new_var("x", 0, dtype), dtype));
   }
-  ScalarBuilder builder(exprs, result.type().dtype, c.attrs);
-  loop::ScalarCode code(exprs, op.scalar(builder, elements), kLanes);
-  ADZE_CHECK(code.dtype() == result.type().dtype, std::string(op.name) + ": scalar rule gives another dtype");
+  loop::ScalarCode code(exprs, elementwise_body(exprs, op, c.attrs, result.type().dtype, elements), kLanes);
 
   std::vector<std::uint64_t> vars(c.operands.size() * kLanes);
   const auto count = static_cast<std::size_t>(result.size());

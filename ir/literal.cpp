@@ -19,7 +19,7 @@ template <class To>
 To from_double(double value) {
   if constexpr (std::is_same_v<To, bool>) {
     return value != 0;
-  } else if constexpr (std::is_floating_point_v<To>) {
+  } else if constexpr (is_float_type<To>) {
     return static_cast<To>(value);
   } else {
     if (std::isnan(value)) return To{0};
@@ -58,7 +58,7 @@ std::int64_t Literal::as_int(std::int64_t i) const {
   return dispatch(type_.dtype, [&](auto example) {
     decltype(example) value;
     std::memcpy(&value, data_.data() + static_cast<std::size_t>(i) * sizeof(value), sizeof(value));
-    if constexpr (std::is_floating_point_v<decltype(example)>) {
+    if constexpr (is_float_type<decltype(example)>) {
       return from_double<std::int64_t>(static_cast<double>(value));
     } else {
       return static_cast<std::int64_t>(value);

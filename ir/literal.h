@@ -43,7 +43,8 @@ class Literal {
     return {reinterpret_cast<T*>(data_.data()), static_cast<std::size_t>(count_)};
   }
 
-  /// Element `i` converted to double or i64 (exact for every dtype but i64 -> double); and back, converting.
+  /// Element `i` converted to double (exact but for large i64 and u64) or to i64 (large u64 wrap); and back,
+  /// converting.
   double as_double(std::int64_t i) const;
   std::int64_t as_int(std::int64_t i) const;
   void set_double(std::int64_t i, double value);

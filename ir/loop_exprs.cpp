@@ -159,8 +159,31 @@ ExprId Exprs::load(BufferId buffer, DType dtype, ExprId offset, ExprId guard) {
 }
 
 ExprId Exprs::convert(ExprId x, DType to) {
-  if (dtype(x) == to) return x;
+  const DType from = dtype(x);
+  if (from == to) return x;
+  // Halves convert from and to f32 alone.
+  if (is_half(from) && to != DType::kF32) return convert(convert(x, DType::kF32), to);
+  if (is_half(to) && from != DType::kF32) return convert(round_to_odd(x), to);
   return intern({.kind = ExprKind::kConvert, .dtype = to, .args = {x}});
+}
+
+/// `x` as f32, such that a half rounded from it is the half rounded from `x`: where the nearest f32 is not
+/// `x` itself the one of its two neighbours in f32 whose last bit is 1. It lies on the side of `x` of every
+/// number and tie of a format that is narrower by two bits or more.
+ExprId Exprs::round_to_odd(ExprId x) {
+  const DType from = dtype(x);
+  const ExprId nearest = convert(x, DType::kF32);
+  if (from == DType::kBool || byte_size(from) < 4) return nearest;  // exact
+  if (within(range(x), -(1 << 24), 1 << 24)) return nearest;
+  const ExprId back = convert(nearest, from);
+  const auto magnitude = [&](ExprId id) { return apply(ScalarOp::abs, {id}); };
+  const auto one_if = [&](ExprId condition) {
+    return apply(ScalarOp::select, {condition, bits(DType::kU32, 1), bits(DType::kU32, 0)});
+  };
+  const ExprId beyond = one_if(apply(ScalarOp::gt, {magnitude(back), magnitude(x)}));
+  const ExprId inexact = one_if(apply(ScalarOp::ne, {back, x}));
+  const ExprId towards_zero = apply(ScalarOp::sub, {bitcast(nearest, DType::kU32), beyond});
+  return bitcast(apply(ScalarOp::or_, {towards_zero, inexact}), DType::kF32);
 }
 
 ExprId Exprs::bitcast(ExprId x, DType to) {

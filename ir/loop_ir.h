@@ -25,7 +25,8 @@ enum class ScalarOp : std::uint8_t {
 std::string_view to_string(ScalarOp op);  ///< "add"; the trailing _ of and_, or_, xor_, not_ is dropped
 int arity(ScalarOp op);
 
-/// The dtypes an instruction takes; kElementary are floats.
+/// The dtypes an instruction takes; kElementary are floats. f16 and bf16 are in none of them: they are
+/// loaded, stored, converted, bitcast and selected, and computed in f32.
 enum class Domain : std::uint8_t { kAll, kNumbers, kFloats, kElementary, kBits, kIntegers };
 Domain domain(ScalarOp op);
 int instruction_cost(ScalarOp op);  ///< machine instructions for one vector, roughly
@@ -51,8 +52,9 @@ enum class ExprKind : std::uint8_t {
   kVar,      ///< a loop variable (i64) or the variable of a Let
   kLoad,     ///< buffer[args[0]]; args[1], if there, is a bool guard: not read, and unspecified, where false
   kScalar,   ///< one of scalar_ops.def
-  kConvert,  ///< args[0] to dtype. float -> int truncates and saturates, NaN -> 0; to bool: x != 0
-  kBitcast,  ///< args[0] to dtype of the same size, bits unchanged (f32 <-> i32/u32, f64 <-> i64)
+  kConvert,  ///< args[0] to dtype. float -> int truncates and saturates, NaN -> 0; to bool: x != 0; f16 and
+             ///< bf16 from and to f32 only
+  kBitcast,  ///< args[0] to dtype of the same size, bits unchanged (f32 <-> i32, bf16 <-> u16); not bool
 };
 
 /// An expression: immutable, hash-consed in its kernel's Exprs, so equal expressions have equal ids.
@@ -85,6 +87,8 @@ class Exprs {
     return apply(op, std::span<const ExprId>(args.begin(), args.size()));
   }
   ExprId apply(ScalarOp op, std::span<const ExprId> args);
+  /// x as `to`. Of the halves the loop IR converts only from and to f32; what else is asked for becomes
+  /// instructions that round once.
   ExprId convert(ExprId x, DType to);
   ExprId bitcast(ExprId x, DType to);
 
@@ -129,6 +133,7 @@ class Exprs {
   };
   struct Linear;
   ExprId intern(const Expr& expr);
+  ExprId round_to_odd(ExprId x);
   Linear linear(ExprId id) const;
   ExprId from_linear(const Linear& linear);
   std::optional<std::pair<std::int64_t, std::int64_t>> range_of(const Linear& linear) const;

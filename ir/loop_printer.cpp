@@ -6,6 +6,7 @@
 #include <set>
 
 #include "ir/loop_ir.h"
+#include "ir/number_text.h"
 #include "ir/regions.h"
 #include "ir/scalar_eval.h"
 
@@ -167,18 +168,14 @@ std::string constant_text(DType dtype, std::uint64_t bits) {
   switch (dtype) {
     case DType::kBool:
       return bits != 0 ? "true" : "false";
-    case DType::kI32:
-      return fmt::format("{}i32", from_bits<std::int32_t>(bits));
     case DType::kI64:
       return fmt::format("{}", from_bits<std::int64_t>(bits));
-    case DType::kU32:
-      return fmt::format("{}u32", from_bits<std::uint32_t>(bits));
     case DType::kF32:
       return float_text<float>(bits, "f");
     case DType::kF64:
       return float_text<double>(bits, "");
     default:
-      return fmt::format("{}:{:#x}", adze::to_string(dtype), bits);
+      return format_number(dtype, bits) + std::string(adze::to_string(dtype));
   }
 }
 

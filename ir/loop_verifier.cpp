@@ -293,7 +293,11 @@ class Verifier {
                        fmt::format("{} has the wrong dtype", to_string(expr.op)));
       }
       case ExprKind::kConvert:
-        return require(static_cast<bool>(expr.args[0]), "a conversion of nothing");
+        require(static_cast<bool>(expr.args[0]), "a conversion of nothing");
+        return require((!is_half(expr.dtype) || dtype(0) == DType::kF32) &&
+                           (!is_half(dtype(0)) || expr.dtype == DType::kF32),
+                       fmt::format("a conversion from {} to {}: halves convert from and to f32",
+                                   adze::to_string(dtype(0)), adze::to_string(expr.dtype)));
       case ExprKind::kBitcast:
         return require(static_cast<bool>(expr.args[0]) && byte_size(dtype(0)) == byte_size(expr.dtype) &&
                            dtype(0) != DType::kBool && expr.dtype != DType::kBool,

@@ -121,8 +121,7 @@ std::vector<Scalar> apply_scalar_body(loop::Exprs& exprs, const Graph& body,
     }
     std::vector<Scalar> operands;
     for (const ValueId operand : node.operands) operands.push_back(value_of[operand.index]);
-    ScalarBuilder builder(exprs, type.dtype, node.attrs);
-    value_of[node.result.index] = node.op->scalar(builder, operands);
+    value_of[node.result.index] = elementwise_body(exprs, *node.op, node.attrs, type.dtype, operands);
   }
   std::vector<Scalar> results;
   for (const ValueId result : body.results()) results.push_back(value_of[result.index]);

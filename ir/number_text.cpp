@@ -13,6 +13,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "literals are read as little-endian bytes");
 
+constexpr std::uint16_t kNanF16 = 0x7e00, kNanBF16 = 0x7fc0;
 constexpr std::uint32_t kNanF32 = 0x7fc00000;
 constexpr std::uint64_t kNanF64 = 0x7ff8000000000000;
 
@@ -25,6 +26,20 @@ std::string format_float(DType dtype, Bits bits, Bits canonical_nan) {
   const T value = std::bit_cast<T>(bits);
   if (!std::isnan(value)) return fmt::format("{}", value);
   return bits == canonical_nan ? "nan" : hex_bits(dtype, bits);
+}
+
+/// Halves have no formatting of their own: the fewest decimal digits that read back.
+template <class T>
+std::string format_half(DType dtype, std::uint16_t bits, std::uint16_t canonical_nan) {
+  const float value = T::from_bits(bits);
+  if (std::isnan(value)) return bits == canonical_nan ? "nan" : hex_bits(dtype, bits);
+  if (std::isinf(value)) return fmt::format("{}", value);
+  for (int digits = 1;; ++digits) {
+    const std::string text = fmt::format("{:.{}e}", value, digits - 1);
+    double decimal = 0;
+    std::from_chars(text.data(), text.data() + text.size(), decimal);
+    if (T(decimal).bits == bits) return fmt::format("{}", decimal);
+  }
 }
 
 /// The whole of `text` as T, or why not.
@@ -61,20 +76,27 @@ ParsedNumber parse_integer(DType dtype, std::string_view text) {
   return {static_cast<std::uint64_t>(static_cast<std::make_unsigned_t<T>>(value)), {}};
 }
 
+/// Halves are read as f64 and rounded.
 template <class T, class Bits>
 ParsedNumber parse_float(DType dtype, std::string_view text, Bits canonical_nan) {
   if (text == "nan") return {canonical_nan, {}};
-  if (text == "inf") return {std::bit_cast<Bits>(std::numeric_limits<T>::infinity()), {}};
-  if (text == "-inf") return {std::bit_cast<Bits>(-std::numeric_limits<T>::infinity()), {}};
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (text == "inf") return {std::bit_cast<Bits>(static_cast<T>(kInfinity)), {}};
+  if (text == "-inf") return {std::bit_cast<Bits>(static_cast<T>(-kInfinity)), {}};
   // from_chars also knows "infinity", "nan(...)": one spelling each is enough.
   const std::size_t first = text.find_first_not_of('-');
   if (first == std::string_view::npos ||
       !(text[first] == '.' || (text[first] >= '0' && text[first] <= '9'))) {
     return failure(std::errc::invalid_argument, dtype);
   }
-  T value = 0;
+  using Read = std::conditional_t<is_half_type<T>, double, T>;
+  Read value = 0;
   if (const std::errc code = parse_all(text, value); code != std::errc()) return failure(code, dtype);
-  return {std::bit_cast<Bits>(value), {}};
+  const T result = static_cast<T>(value);
+  if (std::isinf(static_cast<float>(result)) && std::isfinite(value) && is_half_type<T>) {
+    return failure(std::errc::result_out_of_range, dtype);
+  }
+  return {std::bit_cast<Bits>(result), {}};
 }
 
 }  // namespace
@@ -83,15 +105,23 @@ std::string format_number(DType dtype, std::uint64_t bits) {
   switch (dtype) {
     case DType::kBool:
       return bits ? "true" : "false";
+    case DType::kI8:
+      return fmt::format("{}", int{static_cast<std::int8_t>(bits)});
+    case DType::kI16:
+      return fmt::format("{}", static_cast<std::int16_t>(bits));
     case DType::kI32:
-      return fmt::format("{}", static_cast<std::int32_t>(static_cast<std::uint32_t>(bits)));
+      return fmt::format("{}", static_cast<std::int32_t>(bits));
     case DType::kI64:
       return fmt::format("{}", static_cast<std::int64_t>(bits));
+    case DType::kU8:
+    case DType::kU16:
     case DType::kU32:
-      return fmt::format("{}", static_cast<std::uint32_t>(bits));
+    case DType::kU64:
+      return fmt::format("{}", bits);
     case DType::kF16:
+      return format_half<Half>(dtype, static_cast<std::uint16_t>(bits), kNanF16);
     case DType::kBF16:
-      return hex_bits(dtype, bits);
+      return format_half<BFloat16>(dtype, static_cast<std::uint16_t>(bits), kNanBF16);
     case DType::kF32:
       return format_float<float>(dtype, static_cast<std::uint32_t>(bits), kNanF32);
     case DType::kF64:
@@ -112,15 +142,26 @@ ParsedNumber parse_number(DType dtype, std::string_view text) {
     case DType::kBool:
       if (text == "true" || text == "false") return {text == "true", {}};
       return {0, "is neither true nor false"};
+    case DType::kI8:
+      return parse_integer<std::int8_t>(dtype, text);
+    case DType::kI16:
+      return parse_integer<std::int16_t>(dtype, text);
     case DType::kI32:
       return parse_integer<std::int32_t>(dtype, text);
     case DType::kI64:
       return parse_integer<std::int64_t>(dtype, text);
+    case DType::kU8:
+      return parse_integer<std::uint8_t>(dtype, text);
+    case DType::kU16:
+      return parse_integer<std::uint16_t>(dtype, text);
     case DType::kU32:
       return parse_integer<std::uint32_t>(dtype, text);
+    case DType::kU64:
+      return parse_integer<std::uint64_t>(dtype, text);
     case DType::kF16:
+      return parse_float<Half>(dtype, text, kNanF16);
     case DType::kBF16:
-      return {0, "must be given as bits, such as 0x3c00"};
+      return parse_float<BFloat16>(dtype, text, kNanBF16);
     case DType::kF32:
       return parse_float<float>(dtype, text, kNanF32);
     case DType::kF64:

@@ -12,8 +12,7 @@
 namespace adze {
 
 /// Shortest text that parses back to the same bits: "42", "true", "0.1", "-inf", "nan" for the canonical
-/// quiet NaN, "0x7fc00001" for any other, and always hexadecimal bits for f16 and bf16. `bits` is
-/// zero-extended.
+/// quiet NaN, "0x7fc00001" for any other. `bits` is zero-extended.
 std::string format_number(DType dtype, std::uint64_t bits);
 
 struct ParsedNumber {

@@ -43,6 +43,9 @@ struct OpTraits {
   /// A linear step of a derivative that is known by its transpose alone: it has no value, so evaluating or
   /// compiling it is a CompileError.
   bool only_transposed = false;
+  /// kElementwise: the body moves or reinterprets bits (select, bitcast_convert), so it gets f16 and bf16 as
+  /// they are. All others compute them in f32 and round once: see elementwise_body.
+  bool moves_bits = false;
 };
 
 /// One attribute an op takes: name, kind (by example), and its value when left out. Without a default it is

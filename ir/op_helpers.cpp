@@ -11,15 +11,17 @@ namespace adze {
 bool contains(DTypeSet set, DType dtype) {
   switch (set) {
     case DTypeSet::kFloat:
-      return dtype == DType::kF32 || dtype == DType::kF64;
+      return is_float(dtype);
+    case DTypeSet::kWide:
+      return is_float(dtype) && !is_half(dtype);
     case DTypeSet::kNumeric:
-      return is_integer(dtype) || contains(DTypeSet::kFloat, dtype);
+      return is_integer(dtype) || is_float(dtype);
     case DTypeSet::kInteger:
       return is_integer(dtype);
     case DTypeSet::kBits:
       return is_integer(dtype) || dtype == DType::kBool;
     case DTypeSet::kAny:
-      return dtype != DType::kF16 && dtype != DType::kBF16;
+      return true;
   }
   return false;
 }
@@ -29,15 +31,17 @@ namespace {
 std::string_view describe(DTypeSet set) {
   switch (set) {
     case DTypeSet::kFloat:
+      return "a float";
+    case DTypeSet::kWide:
       return "f32 or f64";
     case DTypeSet::kNumeric:
-      return "f32, f64 or an integer";
+      return "a float or an integer";
     case DTypeSet::kInteger:
       return "an integer";
     case DTypeSet::kBits:
       return "bool or an integer";
     case DTypeSet::kAny:
-      return "bool, an integer, f32 or f64";
+      return "of any dtype";
   }
   return "";
 }
@@ -204,6 +208,19 @@ OpDef elementwise(std::string_view name, ElementwiseRules rules) {
   return op;
 }
 
+double sum_tolerance(DType dtype) {
+  switch (dtype) {
+    case DType::kBF16:
+      return 0x1p-7;
+    case DType::kF16:
+      return 0x1p-10;
+    case DType::kF32:
+      return 1e-5;
+    default:
+      return dtype == DType::kF64 ? 1e-13 : 0;
+  }
+}
+
 std::function<std::vector<OpSample>()> elementwise_samples(ElementwiseSamples options) {
   return [options = std::move(options)] {
     std::vector<OpSample> samples;
@@ -215,7 +232,7 @@ std::function<std::vector<OpSample>()> elementwise_samples(ElementwiseSamples op
       sample.high = options.high;
       sample.ranges = options.ranges;
       sample.special = options.special;
-      sample.max_ulp = options.max_ulp;
+      sample.max_ulp = is_half(dtype) ? std::min(options.max_ulp, 1.0) : options.max_ulp;
       sample.derivative_order = derivative_order;
       samples.push_back(std::move(sample));
     };
@@ -228,6 +245,8 @@ std::function<std::vector<OpSample>()> elementwise_samples(ElementwiseSamples op
       add(DType::kF64, {}, order);
       add(DType::kF64, {2, 3}, order);
       add(DType::kF64, {37}, 0);
+      add(DType::kBF16, {37}, 0);
+      add(DType::kF16, {3, 11}, 0);
     }
     if (contains(options.dtypes, DType::kI32)) {
       for (const DType dtype : {DType::kI32, DType::kI64, DType::kU32}) {
@@ -235,6 +254,9 @@ std::function<std::vector<OpSample>()> elementwise_samples(ElementwiseSamples op
         add(dtype, {19}, 0);
         add(dtype, {5, 7}, 0);
       }
+      add(DType::kI8, {67}, 0);
+      add(DType::kU16, {35}, 0);
+      add(DType::kU64, {19}, 0);
     }
     if (contains(options.dtypes, DType::kBool)) {
       add(DType::kBool, {}, 0);

@@ -17,12 +17,13 @@ namespace adze {
 inline constexpr double kInf = std::numeric_limits<double>::infinity();
 inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-/// The dtypes an op accepts. f16 and bf16 are in none of these sets.
+/// The dtypes an op accepts.
 enum class DTypeSet : std::uint8_t {
-  kFloat,    ///< f32, f64
-  kNumeric,  ///< f32, f64, i32, i64, u32
-  kInteger,  ///< i32, i64, u32
-  kBits,     ///< bool, i32, i64, u32
+  kFloat,    ///< f16, bf16, f32, f64
+  kWide,     ///< f32, f64: what is solved needs more than a half holds
+  kNumeric,  ///< all floats and integers
+  kInteger,  ///< i8 to i64, u8 to u64
+  kBits,     ///< bool and all integers
   kAny,
 };
 bool contains(DTypeSet set, DType dtype);
@@ -103,9 +104,13 @@ struct ElementwiseSamples {
   /// One range an operand, instead of low and high.
   std::vector<std::pair<double, double>> ranges = {};
   std::vector<double> special = {0.0, -0.0, 1, -1, 1e-40, kInf, -kInf, kNan};
+  /// In f32 and f64. Halves are computed in f32: where that may be off a half may round the other way, by 1
+  /// ULP.
   double max_ulp = 0;
   int derivative_order = 2;
 };
+/// Relative tolerance of sums that are reordered: a few roundings of `dtype`, of a half the last one.
+double sum_tolerance(DType dtype);
 std::function<std::vector<OpSample>()> elementwise_samples(ElementwiseSamples options);
 /// The same with one operand.
 inline std::function<std::vector<OpSample>()> unary_samples(ElementwiseSamples options) {

@@ -38,6 +38,12 @@ class ScalarBuilder {
   const Attrs& attrs_;
 };
 
+/// The body of an elementwise op over elements of its operands: what lowering inlines and the interpreter
+/// runs. f16 and bf16 are computed in f32 and rounded once, here and nowhere else: half operands are
+/// converted to f32, the op's `scalar` rule builds its body in f32, and its value is converted to `result`.
+Scalar elementwise_body(loop::Exprs& exprs, const OpDef& op, const Attrs& attrs, DType result,
+                        std::span<const Scalar> operands);
+
 /// Says where the element of the result at `index()` comes from. `load` yields an operand's element: a memory
 /// read or the producer's own expression, inlined; which one is the caller's business (lowering, or a test).
 /// A rule loads every operand, under a false guard if it has no element, so that callers see all reads.

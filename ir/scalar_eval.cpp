@@ -16,6 +16,8 @@ namespace {
 using Function = void (*)(const std::uint64_t*, const std::uint64_t*, const std::uint64_t*, std::uint64_t*,
                           std::size_t);
 
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
 /// By instruction: the domain column of scalar_ops.def.
 constexpr Domain kDomains[] = {
 #define ADZE_SCALAR_OP(name, arity, rule, domain, ...) Domain::domain,
@@ -25,6 +27,8 @@ constexpr Domain kDomains[] = {
 
 template <class T>
 constexpr bool defined_on(ScalarOp op) {
+  // Halves are moved and chosen, never computed with.
+  if (is_half_type<T>) return op == ScalarOp::select;
   switch (kDomains[static_cast<std::size_t>(op)]) {
     case Domain::kAll:
       return true;
@@ -135,7 +139,6 @@ void write_element(DType dtype, std::byte* at, std::uint64_t bits) {
 }
 
 bool is_defined(ScalarOp op, DType dtype) {
-  if (dtype == DType::kF16 || dtype == DType::kBF16) return false;
   return dispatch(dtype, [&](auto zero) { return defined_on<decltype(zero)>(op); });
 }
 
@@ -172,12 +175,14 @@ std::uint64_t unspecified(DType dtype) {
       return 0x7fc0dead;
     case DType::kF64:
       return 0x7ff800000000dead;
+    case DType::kF16:
+      return 0x7ead;
+    case DType::kBF16:
+      return 0x7fad;
     case DType::kBool:
       return 1;
-    case DType::kI64:
-      return 0x5a5a5a5a5a5a5a5a;
     default:
-      return 0x5a5a5a5a;
+      return 0x5a5a5a5a5a5a5a5a >> (64 - 8 * byte_size(dtype));
   }
 }
 
@@ -187,17 +192,17 @@ std::uint64_t identity(Combine combine, DType dtype) {
     using Limits = std::numeric_limits<T>;
     switch (combine) {
       case Combine::kSum:
-        return std::is_floating_point_v<T> ? to_bits(static_cast<T>(-0.0)) : 0;
+        return is_float_type<T> ? to_bits(static_cast<T>(-0.0)) : 0;
       case Combine::kProd:
         return to_bits(static_cast<T>(1));
       case Combine::kMax:
-        if constexpr (std::is_floating_point_v<T>)
-          return to_bits(-Limits::infinity());
+        if constexpr (is_float_type<T>)
+          return to_bits(static_cast<T>(-kInfinity));
         else
           return to_bits(Limits::lowest());
       case Combine::kMin:
-        if constexpr (std::is_floating_point_v<T>)
-          return to_bits(Limits::infinity());
+        if constexpr (is_float_type<T>)
+          return to_bits(static_cast<T>(kInfinity));
         else
           return to_bits(Limits::max());
       case Combine::kAnd:

@@ -6,20 +6,25 @@
 #include <limits>
 #include <type_traits>
 
+#include "ir/half.h"
+
 /// The host meanings named in scalar_ops.def: what the interpreters run, and what generated code must equal
-/// bit for bit (elementary functions excepted). T is bool, int32_t, uint32_t, int64_t, float or double. No
-/// undefined behaviour: integer arithmetic goes through the unsigned type, so it wraps.
+/// bit for bit (elementary functions excepted). T is bool, an integer of 8 to 64 bits, float or double. No
+/// undefined behaviour: integer arithmetic goes through an unsigned type, so it wraps.
 namespace adze::host {
 
 template <class T>
 using Unsigned = std::make_unsigned_t<T>;
+/// What wraps: C++ computes narrow integers in int, where the product of two large u16 is undefined.
+template <class T>
+using Wrapping = std::conditional_t<(sizeof(T) < sizeof(unsigned)), unsigned, Unsigned<T>>;
 
 template <class T>
 T neg(T a) {
   if constexpr (std::is_floating_point_v<T>)
     return -a;
   else
-    return static_cast<T>(Unsigned<T>{0} - static_cast<Unsigned<T>>(a));
+    return static_cast<T>(Wrapping<T>{0} - static_cast<Wrapping<T>>(a));
 }
 
 template <class T>
@@ -48,7 +53,7 @@ T add(T a, T b) {
   if constexpr (std::is_floating_point_v<T>)
     return a + b;
   else
-    return static_cast<T>(static_cast<Unsigned<T>>(a) + static_cast<Unsigned<T>>(b));
+    return static_cast<T>(static_cast<Wrapping<T>>(a) + static_cast<Wrapping<T>>(b));
 }
 
 template <class T>
@@ -56,7 +61,7 @@ T sub(T a, T b) {
   if constexpr (std::is_floating_point_v<T>)
     return a - b;
   else
-    return static_cast<T>(static_cast<Unsigned<T>>(a) - static_cast<Unsigned<T>>(b));
+    return static_cast<T>(static_cast<Wrapping<T>>(a) - static_cast<Wrapping<T>>(b));
 }
 
 template <class T>
@@ -64,7 +69,7 @@ T mul(T a, T b) {
   if constexpr (std::is_floating_point_v<T>)
     return a * b;
   else
-    return static_cast<T>(static_cast<Unsigned<T>>(a) * static_cast<Unsigned<T>>(b));
+    return static_cast<T>(static_cast<Wrapping<T>>(a) * static_cast<Wrapping<T>>(b));
 }
 
 /// Integers truncate; x/0 has all bits set, min/-1 = min.
@@ -73,7 +78,7 @@ T div(T a, T b) {
   if constexpr (std::is_floating_point_v<T>) {
     return a / b;
   } else {
-    if (b == 0) return static_cast<T>(~Unsigned<T>{0});
+    if (b == 0) return static_cast<T>(~Wrapping<T>{0});
     if constexpr (std::is_signed_v<T>) {
       if (b == -1) return neg(a);
     }
@@ -143,7 +148,7 @@ template <class T>
 T shl(T a, T b) {
   constexpr auto kWidth = static_cast<Unsigned<T>>(std::numeric_limits<Unsigned<T>>::digits);
   if (static_cast<Unsigned<T>>(b) >= kWidth) return 0;
-  return static_cast<T>(static_cast<Unsigned<T>>(a) << b);
+  return static_cast<T>(static_cast<Wrapping<T>>(a) << b);
 }
 
 /// Arithmetic on signed types, logical on unsigned ones; a count that is negative or at least the width gives
@@ -189,10 +194,14 @@ T logistic(T x) {
 }
 
 /// Conversion as in the loop IR: float to integer truncates and saturates, NaN becomes 0; integers wrap;
-/// anything to bool is x != 0.
+/// anything to bool is x != 0. From a half: by way of float, which is exact; to a half: rounded once.
 template <class To, class From>
 To convert(From x) {
-  if constexpr (std::is_same_v<To, bool>) {
+  if constexpr (std::is_same_v<To, From>) {
+    return x;
+  } else if constexpr (is_half_type<From>) {
+    return convert<To>(static_cast<float>(x));
+  } else if constexpr (std::is_same_v<To, bool>) {
     return x != From(0);
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
     if (x != x) return 0;

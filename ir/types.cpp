@@ -16,14 +16,25 @@ struct DTypeInfo {
 
 constexpr std::array<DTypeInfo, kDTypeCount> kDTypes = {{
     {"bool", 1, false, false, false},
+    {"i8", 1, false, true, true},
+    {"i16", 2, false, true, true},
     {"i32", 4, false, true, true},
     {"i64", 8, false, true, true},
+    {"u8", 1, false, true, false},
+    {"u16", 2, false, true, false},
     {"u32", 4, false, true, false},
+    {"u64", 8, false, true, false},
     {"f16", 2, true, false, true},
     {"bf16", 2, true, false, true},
     {"f32", 4, true, false, true},
     {"f64", 8, true, false, true},
 }};
+
+constexpr std::array<DType, kDTypeCount> kAllDTypes = [] {
+  std::array<DType, kDTypeCount> all{};
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<DType>(i);
+  return all;
+}();
 
 const DTypeInfo& info(DType dtype) {
   return kDTypes[static_cast<std::size_t>(dtype)];
@@ -31,6 +42,9 @@ const DTypeInfo& info(DType dtype) {
 
 }  // namespace
 
+std::span<const DType> all_dtypes() {
+  return kAllDTypes;
+}
 std::size_t byte_size(DType dtype) {
   return info(dtype).bytes;
 }
@@ -39,6 +53,12 @@ std::string_view to_string(DType dtype) {
 }
 bool is_float(DType dtype) {
   return info(dtype).is_float;
+}
+bool is_half(DType dtype) {
+  return dtype == DType::kF16 || dtype == DType::kBF16;
+}
+DType compute_dtype(DType dtype) {
+  return is_half(dtype) ? DType::kF32 : dtype;
 }
 bool is_integer(DType dtype) {
   return info(dtype).is_integer;

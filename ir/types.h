@@ -3,36 +3,72 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
 
+#include "ir/half.h"
+
 namespace adze {
 
-/// Element types. kF16 and kBF16 have their place in the tables; no op accepts them yet.
-enum class DType : std::uint8_t { kBool, kI32, kI64, kU32, kF16, kBF16, kF32, kF64 };
+/// Element types. The halves, f16 and bf16, are what memory holds: they are computed in f32.
+enum class DType : std::uint8_t {
+  kBool,
+  kI8,
+  kI16,
+  kI32,
+  kI64,
+  kU8,
+  kU16,
+  kU32,
+  kU64,
+  kF16,
+  kBF16,
+  kF32,
+  kF64
+};
 
-inline constexpr int kDTypeCount = 8;
+inline constexpr int kDTypeCount = 13;
+/// All of them, in order.
+std::span<const DType> all_dtypes();
 
 std::size_t byte_size(DType dtype);
 std::string_view to_string(DType dtype);  ///< "bool", "i32", ..., "f64"
 std::optional<DType> parse_dtype(std::string_view name);
 bool is_float(DType dtype);
-bool is_integer(DType dtype);  ///< i32, i64, u32; not bool
-bool is_signed(DType dtype);   ///< i32, i64 and the floats
+bool is_half(DType dtype);     ///< f16, bf16
+bool is_integer(DType dtype);  ///< i8 to i64, u8 to u64; not bool
+bool is_signed(DType dtype);   ///< i8 to i64 and the floats
+/// What values of `dtype` are computed in: f32 for the halves, else the dtype itself.
+DType compute_dtype(DType dtype);
 
 /// The DType of a C++ element type. bool is stored as one byte, 0 or 1.
 template <class T>
 constexpr DType dtype_of() {
   if constexpr (std::is_same_v<T, bool>)
     return DType::kBool;
+  else if constexpr (std::is_same_v<T, std::int8_t>)
+    return DType::kI8;
+  else if constexpr (std::is_same_v<T, std::int16_t>)
+    return DType::kI16;
   else if constexpr (std::is_same_v<T, std::int32_t>)
     return DType::kI32;
   else if constexpr (std::is_same_v<T, std::int64_t>)
     return DType::kI64;
+  else if constexpr (std::is_same_v<T, std::uint8_t>)
+    return DType::kU8;
+  else if constexpr (std::is_same_v<T, std::uint16_t>)
+    return DType::kU16;
   else if constexpr (std::is_same_v<T, std::uint32_t>)
     return DType::kU32;
+  else if constexpr (std::is_same_v<T, std::uint64_t>)
+    return DType::kU64;
+  else if constexpr (std::is_same_v<T, Half>)
+    return DType::kF16;
+  else if constexpr (std::is_same_v<T, BFloat16>)
+    return DType::kBF16;
   else if constexpr (std::is_same_v<T, float>)
     return DType::kF32;
   else {

@@ -13,12 +13,15 @@
 /// For the `eval` and `samples` rules of ops over windows.
 namespace adze {
 
-/// Calls f.operator()<T>() with double for float dtypes and std::int64_t for integers: wide enough that a
-/// reference is nearer to the truth than what is compared with it, or the same modulo 2^n.
+/// Calls f.operator()<T>() with double for float dtypes, std::uint64_t for u64 and std::int64_t for the other
+/// integers: wide enough that a reference is nearer to the truth than what is compared with it, or the same
+/// modulo 2^n.
 template <class F>
 void with_wide_type(DType dtype, F&& f) {
   if (is_float(dtype)) {
     f.template operator()<double>();
+  } else if (dtype == DType::kU64) {
+    f.template operator()<std::uint64_t>();
   } else {
     f.template operator()<std::int64_t>();
   }
@@ -29,7 +32,7 @@ T get(const Literal& literal, std::int64_t i) {
   if constexpr (std::is_same_v<T, double>) {
     return literal.as_double(i);
   } else {
-    return literal.as_int(i);
+    return static_cast<T>(literal.as_int(i));
   }
 }
 inline void set(Literal& literal, std::int64_t i, double value) {
@@ -37,6 +40,9 @@ inline void set(Literal& literal, std::int64_t i, double value) {
 }
 inline void set(Literal& literal, std::int64_t i, std::int64_t value) {
   literal.set_int(i, value);
+}
+inline void set(Literal& literal, std::int64_t i, std::uint64_t value) {
+  literal.set_int(i, static_cast<std::int64_t>(value));
 }
 
 /// For each window over `shape`, in row-major order, f(its number, the flat offsets of its elements): -1 for

@@ -74,13 +74,14 @@ std::optional<double> splat_of(const RewriteSite& site, std::size_t i) {
   return literal.as_double(0);
 }
 
-/// x / 2^k = x * 2^-k, exactly, as long as 2^-k is a normal number.
+/// x / 2^k = x * 2^-k, exactly, as long as 2^-k is a normal number (of f16: at most 2^15).
 ValueId divide_by_power_of_two(const RewriteSite& site) {
   if (!site.is(op_div) || !is_float(site.result.dtype)) return kNoValue;
   const std::optional<double> divisor = splat_of(site, 1);
   if (!divisor || !std::isfinite(*divisor) || *divisor == 0) return kNoValue;
+  const int limit = site.result.dtype == DType::kF16 ? 14 : 100;
   int exponent = 0;
-  if (std::abs(std::frexp(*divisor, &exponent)) != 0.5 || std::abs(exponent) > 100) return kNoValue;
+  if (std::abs(std::frexp(*divisor, &exponent)) != 0.5 || std::abs(exponent) > limit) return kNoValue;
   return site.builder.emit(op_mul, {site.operands[0], site.builder.full(site.result, 1 / *divisor)});
 }
 

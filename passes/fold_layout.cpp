@@ -142,16 +142,20 @@ struct DotSide {
 
 struct Dot {
   DotSide lhs, rhs;
+  DType preferred;
 
   static Dot of(const Attrs& attrs, ValueId lhs, ValueId rhs) {
     const DimPair& batch = attrs.get<DimPair>("batch");
     const DimPair& contract = attrs.get<DimPair>("contract");
-    return {{lhs, batch.lhs, contract.lhs}, {rhs, batch.rhs, contract.rhs}};
+    return {{lhs, batch.lhs, contract.lhs},
+            {rhs, batch.rhs, contract.rhs},
+            attrs.get<DType>("preferred_element_type")};
   }
   ValueId emit(GraphBuilder& builder) const {
-    return builder.emit(
-        op_dot_general, {lhs.value, rhs.value},
-        {{"batch", DimPair{lhs.batch, rhs.batch}}, {"contract", DimPair{lhs.contract, rhs.contract}}});
+    return builder.emit(op_dot_general, {lhs.value, rhs.value},
+                        {{"batch", DimPair{lhs.batch, rhs.batch}},
+                         {"contract", DimPair{lhs.contract, rhs.contract}},
+                         {"preferred_element_type", preferred}});
   }
 };
 

@@ -18,13 +18,13 @@ constexpr int kFreeChainCost = 8;
 int scalar_cost(const Graph& graph, const Node& node) {
   if (!node.op->scalar) return 0;
   loop::Exprs exprs;
-  ScalarBuilder builder(exprs, graph.type(node.result).dtype, node.attrs);
   std::vector<Scalar> operands;
   for (std::size_t i = 0; i < node.operands.size(); ++i) {
     operands.push_back(
         exprs.load({static_cast<std::uint32_t>(i)}, graph.type(node.operands[i]).dtype, exprs.index(0)));
   }
-  std::vector<loop::ExprId> stack{node.op->scalar(builder, operands)};
+  const DType result = graph.type(node.result).dtype;
+  std::vector<loop::ExprId> stack{elementwise_body(exprs, *node.op, node.attrs, result, operands)};
   std::vector<bool> seen(exprs.size(), false);
   int cost = 0;
   while (!stack.empty()) {

@@ -72,7 +72,18 @@ std::string element_text(const Literal& literal, std::int64_t i) {
 }
 
 double default_tolerance(DType dtype) {
-  return dtype == DType::kF64 ? 1e-12 : is_float(dtype) ? 1e-5 : 0;
+  switch (dtype) {
+    case DType::kF64:
+      return 1e-12;
+    case DType::kF32:
+      return 1e-5;
+    case DType::kF16:
+      return 0x1p-9;
+    case DType::kBF16:
+      return 0x1p-6;
+    default:
+      return 0;
+  }
 }
 
 /// Prints one line a result; true when all are close enough.

@@ -43,9 +43,13 @@ struct AdzeIndex {
     T x, y, z, w;            \
   };
 ADZE_VECTOR(unsigned char, uchar)
+ADZE_VECTOR(signed char, char)
+ADZE_VECTOR(short, short)
+ADZE_VECTOR(unsigned short, ushort)
 ADZE_VECTOR(int, int)
 ADZE_VECTOR(unsigned, uint)
 ADZE_VECTOR(long long, longlong)
+ADZE_VECTOR(unsigned long long, ulonglong)
 ADZE_VECTOR(float, float)
 ADZE_VECTOR(double, double)
 #undef ADZE_VECTOR

@@ -33,6 +33,24 @@ struct AdzeSame<T, T> {
   static constexpr bool value = true;
 };
 
+// f16 and bf16: 16 bits that convert from and to float.
+struct AdzeHalf {
+  unsigned short bits;
+};
+struct AdzeBfloat16 {
+  unsigned short bits;
+};
+#define ADZE_HALF_VECTORS(T, two, four) \
+  struct alignas(4) two {               \
+    T x, y;                             \
+  };                                    \
+  struct alignas(8) four {              \
+    T x, y, z, w;                       \
+  };
+ADZE_HALF_VECTORS(AdzeHalf, AdzeHalf2, AdzeHalf4)
+ADZE_HALF_VECTORS(AdzeBfloat16, AdzeBfloat16_2, AdzeBfloat16_4)
+#undef ADZE_HALF_VECTORS
+
 template <class T>
 struct AdzeType;
 #define ADZE_TYPE(T, is_float_, is_signed_, U, two_, four_, limit_, least_) \
@@ -43,22 +61,37 @@ struct AdzeType;
     using Two = two_;                                                       \
     using Four = four_;                                                     \
     static constexpr double limit = limit_; /* the first number above all */ \
-    static constexpr T least = least_;                                      \
+    static constexpr auto least = least_;                                   \
   };
 ADZE_TYPE(bool, false, false, bool, uchar2, uchar4, 2.0, false)
+ADZE_TYPE(signed char, false, true, unsigned char, char2, char4, 128.0, -128)
+ADZE_TYPE(unsigned char, false, false, unsigned char, uchar2, uchar4, 256.0, 0)
+ADZE_TYPE(short, false, true, unsigned short, short2, short4, 32768.0, -32768)
+ADZE_TYPE(unsigned short, false, false, unsigned short, ushort2, ushort4, 65536.0, 0)
 ADZE_TYPE(int, false, true, unsigned, int2, int4, 2147483648.0, -2147483647 - 1)
 ADZE_TYPE(unsigned, false, false, unsigned, uint2, uint4, 4294967296.0, 0)
 ADZE_TYPE(long long, false, true, unsigned long long, longlong2, void, 9223372036854775808.0, -9223372036854775807ll - 1)
+ADZE_TYPE(unsigned long long, false, false, unsigned long long, ulonglong2, void, 18446744073709551616.0, 0)
+ADZE_TYPE(AdzeHalf, true, true, unsigned short, AdzeHalf2, AdzeHalf4, 0, 0)
+ADZE_TYPE(AdzeBfloat16, true, true, unsigned short, AdzeBfloat16_2, AdzeBfloat16_4, 0, 0)
 ADZE_TYPE(float, true, true, unsigned, float2, float4, 0, 0)
 ADZE_TYPE(double, true, true, unsigned long long, double2, void, 0, 0)
 #undef ADZE_TYPE
 
 // Scalar instructions: the CUDA column of ir/scalar_ops.def.
 
+// What integer arithmetic wraps in: C++ computes narrow integers in int, where products may overflow.
+template <class T>
+ADZE_DEVICE auto adze_wrapping(T a) {
+  if constexpr (sizeof(T) < sizeof(unsigned))
+    return static_cast<unsigned>(a);
+  else
+    return static_cast<typename AdzeType<T>::Unsigned>(a);
+}
+
 template <class T>
 ADZE_DEVICE T adze_neg(T a) {
-  using U = typename AdzeType<T>::Unsigned;
-  return static_cast<T>(U(0) - static_cast<U>(a));
+  return static_cast<T>(0 - adze_wrapping(a));
 }
 
 template <class T>
@@ -81,30 +114,26 @@ ADZE_DEVICE T adze_sign(T a) {
 
 template <class T>
 ADZE_DEVICE T adze_add(T a, T b) {
-  using U = typename AdzeType<T>::Unsigned;
-  return static_cast<T>(static_cast<U>(a) + static_cast<U>(b));
+  return static_cast<T>(adze_wrapping(a) + adze_wrapping(b));
 }
 
 template <class T>
 ADZE_DEVICE T adze_sub(T a, T b) {
-  using U = typename AdzeType<T>::Unsigned;
-  return static_cast<T>(static_cast<U>(a) - static_cast<U>(b));
+  return static_cast<T>(adze_wrapping(a) - adze_wrapping(b));
 }
 
 template <class T>
 ADZE_DEVICE T adze_mul(T a, T b) {
-  using U = typename AdzeType<T>::Unsigned;
-  return static_cast<T>(static_cast<U>(a) * static_cast<U>(b));
+  return static_cast<T>(adze_wrapping(a) * adze_wrapping(b));
 }
 
 template <class T>
 ADZE_DEVICE T adze_div(T a, T b) {
-  using U = typename AdzeType<T>::Unsigned;
-  if (b == 0) return static_cast<T>(~U(0));
+  if (b == 0) return static_cast<T>(~adze_wrapping(b));
   if constexpr (AdzeType<T>::is_signed) {
     if (b == -1) return adze_neg(a);
   }
-  return a / b;
+  return static_cast<T>(a / b);
 }
 
 template <class T>
@@ -113,7 +142,7 @@ ADZE_DEVICE T adze_rem(T a, T b) {
   if constexpr (AdzeType<T>::is_signed) {
     if (b == -1) return 0;
   }
-  return a % b;
+  return static_cast<T>(a % b);
 }
 
 template <class T>
@@ -131,7 +160,7 @@ ADZE_DEVICE T adze_not(T a) {
   if constexpr (AdzeSame<T, bool>::value)
     return !a;
   else
-    return ~a;
+    return static_cast<T>(~a);
 }
 
 template <class T>
@@ -152,7 +181,7 @@ ADZE_DEVICE T adze_xor(T a, T b) {
 template <class T>
 ADZE_DEVICE T adze_shl(T a, T b) {
   using U = typename AdzeType<T>::Unsigned;
-  return static_cast<U>(b) >= 8 * sizeof(T) ? T(0) : static_cast<T>(static_cast<U>(a) << b);
+  return static_cast<U>(b) >= 8 * sizeof(T) ? T(0) : static_cast<T>(adze_wrapping(a) << b);
 }
 
 template <class T>
@@ -216,9 +245,57 @@ ADZE_CALLED(sin)
 ADZE_CALLED(tan)
 #undef ADZE_CALLED
 
+ADZE_DEVICE float adze_to_float(AdzeBfloat16 x) {
+  return __uint_as_float(static_cast<unsigned>(x.bits) << 16);
+}
+ADZE_DEVICE AdzeBfloat16 adze_from_float(AdzeBfloat16, float x) {
+  const unsigned bits = __float_as_uint(x);
+  if (x != x) return {static_cast<unsigned short>((bits >> 16) | 0x40)};
+  return {static_cast<unsigned short>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16)};
+}
+#ifndef ADZE_HOST
+ADZE_DEVICE float adze_to_float(AdzeHalf x) {
+  float result;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(result) : "h"(x.bits));
+  return result;
+}
+ADZE_DEVICE AdzeHalf adze_from_float(AdzeHalf, float x) {
+  AdzeHalf result;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(result.bits) : "f"(x));
+  return result;
+}
+#else  // as ir/half.h and codegen/llvm/scalar_printer.cpp do it
+ADZE_DEVICE float adze_to_float(AdzeHalf x) {
+  const unsigned sign = (x.bits & 0x8000u) << 16, magnitude = x.bits & 0x7fffu;
+  if (magnitude >= 0x7c00) return __uint_as_float(sign | 0x7f800000 | magnitude << 13);
+  return __uint_as_float(sign | __float_as_uint(__uint_as_float(magnitude << 13) * 0x1p112f));
+}
+ADZE_DEVICE AdzeHalf adze_from_float(AdzeHalf, float x) {
+  const unsigned bits = __float_as_uint(x), sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
+  unsigned result = 0x7c00;
+  if (x != x)
+    result = 0x7e00 | (magnitude >> 13 & 0x3ff);
+  else if (magnitude < 0x38800000)  // subnormal: beside 0.5 a float has their resolution
+    result = __float_as_uint(__uint_as_float(magnitude) + 0.5f) - 0x3f000000;
+  else if (magnitude < 0x47800000)
+    result = (magnitude - (112u << 23) + 0xfff + (magnitude >> 13 & 1)) >> 13;
+  return {static_cast<unsigned short>(sign | result)};
+}
+#endif
+
+template <class T>
+struct AdzeIsHalf {
+  static constexpr bool value = AdzeSame<T, AdzeHalf>::value || AdzeSame<T, AdzeBfloat16>::value;
+};
+
+// Halves convert from and to float only.
 template <class To, class From>
 ADZE_DEVICE To adze_convert(From x) {
-  if constexpr (AdzeSame<To, bool>::value) {
+  if constexpr (AdzeIsHalf<From>::value) {
+    return adze_to_float(x);
+  } else if constexpr (AdzeIsHalf<To>::value) {
+    return adze_from_float(To{}, x);
+  } else if constexpr (AdzeSame<To, bool>::value) {
     return x != From(0);
   } else if constexpr (AdzeType<From>::is_float && !AdzeType<To>::is_float) {
     constexpr From above = static_cast<From>(AdzeType<To>::limit);
@@ -232,32 +309,29 @@ ADZE_DEVICE To adze_convert(From x) {
   }
 }
 
-template <class To>
-ADZE_DEVICE To adze_bitcast(To x) {
-  return x;
-}
-template <class To>
-ADZE_DEVICE To adze_bitcast(float x) {
-  return static_cast<To>(__float_as_int(x));
-}
-template <class To>
-ADZE_DEVICE To adze_bitcast(int x) {
-  if constexpr (AdzeType<To>::is_float)
-    return __int_as_float(x);
+// Bits as an unsigned integer of the same size, and back.
+template <class T>
+ADZE_DEVICE auto adze_to_bits(T x) {
+  if constexpr (AdzeIsHalf<T>::value)
+    return x.bits;
+  else if constexpr (AdzeSame<T, float>::value)
+    return __float_as_uint(x);
+  else if constexpr (AdzeSame<T, double>::value)
+    return static_cast<unsigned long long>(__double_as_longlong(x));
   else
-    return static_cast<To>(x);
+    return static_cast<typename AdzeType<T>::Unsigned>(x);
 }
-template <class To>
-ADZE_DEVICE To adze_bitcast(unsigned x) {
-  return adze_bitcast<To>(static_cast<int>(x));
-}
-template <class To>
-ADZE_DEVICE To adze_bitcast(double x) {
-  return __double_as_longlong(x);
-}
-template <class To>
-ADZE_DEVICE To adze_bitcast(long long x) {
-  return __longlong_as_double(x);
+template <class To, class From>
+ADZE_DEVICE To adze_bitcast(From x) {
+  const auto bits = adze_to_bits(x);
+  if constexpr (AdzeIsHalf<To>::value)
+    return {bits};
+  else if constexpr (AdzeSame<To, float>::value)
+    return __uint_as_float(bits);
+  else if constexpr (AdzeSame<To, double>::value)
+    return __longlong_as_double(static_cast<long long>(bits));
+  else
+    return static_cast<To>(bits);
 }
 
 // Memory. Two or four neighbouring elements in one access; with `n`, only those before n.
@@ -332,6 +406,8 @@ template <class T>
 ADZE_DEVICE T adze_shuffle_xor(T value, int mask) {
   if constexpr (AdzeSame<T, bool>::value)
     return __shfl_xor_sync(0xffffffffu, static_cast<int>(value), mask) != 0;
+  else if constexpr (sizeof(T) < sizeof(int))
+    return static_cast<T>(__shfl_xor_sync(0xffffffffu, static_cast<int>(value), mask));
   else
     return __shfl_xor_sync(0xffffffffu, value, mask);
 }

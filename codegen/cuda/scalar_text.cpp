@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "ir/errors.h"
+#include "ir/number_text.h"
 #include "ir/scalar_eval.h"
 
 namespace adze::cuda {
@@ -16,10 +17,6 @@ constexpr std::string_view kForms[] = {
 #include "ir/scalar_ops.def"
 #undef ADZE_SCALAR_OP
 };
-
-[[noreturn]] void unsupported(DType dtype) {
-  internal_error(__FILE__, __LINE__, "no CUDA type for " + std::string(to_string(dtype)));
-}
 
 /// The shortest decimal number that reads back as `value`.
 template <class T>
@@ -43,28 +40,50 @@ std::string_view type_name(DType dtype) {
   switch (dtype) {
     case DType::kBool:
       return "bool";
+    case DType::kI8:
+      return "signed char";
+    case DType::kI16:
+      return "short";
     case DType::kI32:
       return "int";
     case DType::kI64:
       return "long long";
+    case DType::kU8:
+      return "unsigned char";
+    case DType::kU16:
+      return "unsigned short";
     case DType::kU32:
       return "unsigned";
+    case DType::kU64:
+      return "unsigned long long";
+    case DType::kF16:
+      return "AdzeHalf";
+    case DType::kBF16:
+      return "AdzeBfloat16";
     case DType::kF32:
       return "float";
     case DType::kF64:
       return "double";
-    case DType::kF16:
-    case DType::kBF16:
-      break;
   }
-  unsupported(dtype);
+  internal_error(__FILE__, __LINE__, "unknown dtype");
 }
 
 std::string_view vector_name(DType dtype, int lanes) {
   const bool four = lanes == 4;
   switch (dtype) {
     case DType::kBool:
+    case DType::kU8:
       return four ? "uchar4" : "uchar2";
+    case DType::kI8:
+      return four ? "char4" : "char2";
+    case DType::kI16:
+      return four ? "short4" : "short2";
+    case DType::kU16:
+      return four ? "ushort4" : "ushort2";
+    case DType::kF16:
+      return four ? "AdzeHalf4" : "AdzeHalf2";
+    case DType::kBF16:
+      return four ? "AdzeBfloat16_4" : "AdzeBfloat16_2";
     case DType::kI32:
       return four ? "int4" : "int2";
     case DType::kU32:
@@ -73,13 +92,12 @@ std::string_view vector_name(DType dtype, int lanes) {
       return four ? "float4" : "float2";
     case DType::kI64:
       return four ? "" : "longlong2";
+    case DType::kU64:
+      return four ? "" : "ulonglong2";
     case DType::kF64:
       return four ? "" : "double2";
-    case DType::kF16:
-    case DType::kBF16:
-      break;
   }
-  unsupported(dtype);
+  internal_error(__FILE__, __LINE__, "unknown dtype");
 }
 
 std::string constant(DType dtype, std::uint64_t bits) {
@@ -92,6 +110,16 @@ std::string constant(DType dtype, std::uint64_t bits) {
       return integer_literal(loop::from_bits<std::int64_t>(bits), "ll");
     case DType::kU32:
       return fmt::format("{}u", loop::from_bits<std::uint32_t>(bits));
+    case DType::kU64:
+      return fmt::format("{}ull", bits);
+    case DType::kI8:
+    case DType::kI16:
+    case DType::kU8:
+    case DType::kU16:  // C++ has no literals of these
+      return fmt::format("static_cast<{}>({})", type_name(dtype), format_number(dtype, bits));
+    case DType::kF16:
+    case DType::kBF16:
+      return fmt::format("{}{{{:#x}}}", type_name(dtype), bits);
     case DType::kF32: {
       const auto value = loop::from_bits<float>(bits);
       if (std::isfinite(value)) return float_literal(value, "f");
@@ -102,11 +130,8 @@ std::string constant(DType dtype, std::uint64_t bits) {
       if (std::isfinite(value)) return float_literal(value, "");
       return fmt::format("__longlong_as_double({:#x}ll)", bits);
     }
-    case DType::kF16:
-    case DType::kBF16:
-      break;
   }
-  unsupported(dtype);
+  internal_error(__FILE__, __LINE__, "unknown dtype");
 }
 
 std::string apply(loop::ScalarOp op, DType dtype, std::span<const std::string> operands) {

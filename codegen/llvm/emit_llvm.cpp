@@ -19,9 +19,11 @@ namespace adze {
 namespace {
 
 ScalarFeatures scalar_features(const llvm::TargetMachine& machine) {
-  if (!machine.getTargetTriple().isX86()) return {.fma = true, .rounding = true};
+  if (!machine.getTargetTriple().isX86()) return {.fma = true, .f16 = true, .rounding = true};
   const llvm::MCSubtargetInfo& subtarget = *machine.getMCSubtargetInfo();
-  return {.fma = subtarget.checkFeatures("+fma"), .rounding = subtarget.checkFeatures("+sse4.1")};
+  return {.fma = subtarget.checkFeatures("+fma"),
+          .f16 = subtarget.checkFeatures("+f16c"),
+          .rounding = subtarget.checkFeatures("+sse4.1")};
 }
 
 class ProgramEmitter {

@@ -20,7 +20,7 @@ using llvm::Type;
 using llvm::Value;
 using loop::ScalarOp;
 
-/// One row of the LLVM column: how to print for floats, signed integers, and u32 or bool.
+/// One row of the LLVM column: how to print for floats, signed integers, and unsigned ones or bool.
 struct Row {
   std::string_view floats = "-", signed_ints = "-", unsigned_ints = "-";
 };
@@ -44,7 +44,7 @@ constexpr std::array kRows = {
 std::string_view cell(ScalarOp op, DType dtype) {
   const Row& row = kRows[static_cast<std::size_t>(op)];
   if (is_float(dtype)) return row.floats;
-  return dtype == DType::kI32 || dtype == DType::kI64 ? row.signed_ints : row.unsigned_ints;
+  return is_signed(dtype) ? row.signed_ints : row.unsigned_ints;
 }
 
 struct BinaryName {
@@ -108,19 +108,26 @@ Type* ScalarPrinter::register_type(DType dtype, int lanes) const {
 Type* ScalarPrinter::memory_type(DType dtype, int lanes) const {
   switch (dtype) {
     case DType::kBool:
+    case DType::kI8:
+    case DType::kU8:
       return with_lanes(builder_.getInt8Ty(), lanes);
+    case DType::kI16:
+    case DType::kU16:
+    case DType::kF16:
+    case DType::kBF16:
+      return with_lanes(builder_.getInt16Ty(), lanes);
     case DType::kI32:
     case DType::kU32:
       return with_lanes(builder_.getInt32Ty(), lanes);
     case DType::kI64:
+    case DType::kU64:
       return with_lanes(builder_.getInt64Ty(), lanes);
     case DType::kF32:
       return with_lanes(builder_.getFloatTy(), lanes);
     case DType::kF64:
       return with_lanes(builder_.getDoubleTy(), lanes);
-    default:
-      internal_error(__FILE__, __LINE__, "no code is printed for dtype " + std::string(to_string(dtype)));
   }
+  internal_error(__FILE__, __LINE__, "unknown dtype");
 }
 
 Constant* ScalarPrinter::constant(DType dtype, std::uint64_t bits) const {
@@ -148,6 +155,8 @@ Value* ScalarPrinter::bitcast(Value* x, DType to) {
 
 Value* ScalarPrinter::convert(Value* x, DType from, DType to) {
   if (from == to) return x;
+  if (is_half(from)) return half_to_f32(from, x);
+  if (is_half(to)) return f32_to_half(x, to);
   Type* type = shaped(register_type(to), x);
   if (to == DType::kBool) {
     Constant* zero = Constant::getNullValue(x->getType());
@@ -160,6 +169,62 @@ Value* ScalarPrinter::convert(Value* x, DType from, DType to) {
   }
   if (is_float(to)) return is_signed(from) ? builder_.CreateSIToFP(x, type) : builder_.CreateUIToFP(x, type);
   return builder_.CreateIntCast(x, type, is_signed(from));
+}
+
+// As ir/half.h does, on the bits; to f32 every half is exact.
+Value* ScalarPrinter::half_to_f32(DType from, Value* x) {
+  Type* word = shaped(builder_.getInt32Ty(), x);
+  Type* single = shaped(builder_.getFloatTy(), x);
+  if (from == DType::kF16 && features_.f16) {
+    return builder_.CreateFPExt(builder_.CreateBitCast(x, shaped(builder_.getHalfTy(), x)), single);
+  }
+  Value* bits = builder_.CreateZExt(x, word);
+  if (from == DType::kBF16) return builder_.CreateBitCast(builder_.CreateShl(bits, 16), single);
+  Value* sign = builder_.CreateShl(builder_.CreateAnd(bits, 0x8000), 16);
+  Value* magnitude = builder_.CreateAnd(bits, 0x7fff);
+  Value* moved = builder_.CreateShl(magnitude, 13);
+  // Read as the float of the same fields it is too small by the difference of the exponents' biases.
+  Value* finite = builder_.CreateBitCast(
+      builder_.CreateFMul(builder_.CreateBitCast(moved, single), ConstantFP::get(single, 0x1p112)), word);
+  Value* special = builder_.CreateOr(moved, ConstantInt::get(word, 0x7f800000));
+  Value* is_finite = builder_.CreateICmpULT(magnitude, ConstantInt::get(word, 0x7c00));
+  return builder_.CreateBitCast(builder_.CreateOr(builder_.CreateSelect(is_finite, finite, special), sign),
+                                single);
+}
+
+// Rounds to nearest even, NaN to a quiet NaN.
+Value* ScalarPrinter::f32_to_half(Value* x, DType to) {
+  Type* word = shaped(builder_.getInt32Ty(), x);
+  Type* half = shaped(builder_.getInt16Ty(), x);
+  if (to == DType::kF16 && features_.f16) {
+    return builder_.CreateBitCast(builder_.CreateFPTrunc(x, shaped(builder_.getHalfTy(), x)), half);
+  }
+  const auto number = [&](std::uint32_t value) { return ConstantInt::get(word, value); };
+  Value* bits = builder_.CreateBitCast(x, word);
+  Value* is_nan = builder_.CreateFCmpUNO(x, x);
+  // Adding just under half of what is cut off, and the last bit that stays, carries where it rounds up.
+  const auto rounded = [&](Value* value, unsigned shift) {
+    Value* odd = builder_.CreateAnd(builder_.CreateLShr(value, shift), 1);
+    Value* sum = builder_.CreateAdd(value, builder_.CreateAdd(odd, number((1u << (shift - 1)) - 1)));
+    return builder_.CreateLShr(sum, shift);
+  };
+  if (to == DType::kBF16) {
+    Value* quiet = builder_.CreateOr(builder_.CreateLShr(bits, 16), 0x40);
+    return builder_.CreateTrunc(builder_.CreateSelect(is_nan, quiet, rounded(bits, 16)), half);
+  }
+  Value* sign = builder_.CreateAnd(builder_.CreateLShr(bits, 16), 0x8000);
+  Value* magnitude = builder_.CreateAnd(bits, 0x7fffffff);
+  Value* normal = rounded(builder_.CreateSub(magnitude, number((127 - 15) << 23)), 13);
+  // Subnormal: beside 0.5 an f32 has the resolution of subnormal halves, so the sum rounds as it should.
+  Value* beside = builder_.CreateFAdd(builder_.CreateBitCast(magnitude, x->getType()),
+                                      ConstantFP::get(x->getType(), 0.5));
+  Value* subnormal = builder_.CreateSub(builder_.CreateBitCast(beside, word), number(0x3f000000));
+  Value* payload = builder_.CreateAnd(builder_.CreateLShr(magnitude, 13), 0x3ff);
+  Value* special = builder_.CreateSelect(is_nan, builder_.CreateOr(payload, 0x7e00), number(0x7c00));
+  Value* result =
+      builder_.CreateSelect(builder_.CreateICmpULT(magnitude, number(0x38800000)), subnormal, normal);
+  result = builder_.CreateSelect(builder_.CreateICmpULT(magnitude, number(0x47800000)), result, special);
+  return builder_.CreateTrunc(builder_.CreateOr(result, sign), half);
 }
 
 Value* ScalarPrinter::apply(ScalarOp op, DType dtype, std::span<Value* const> args) {
@@ -198,9 +263,8 @@ Value* ScalarPrinter::special(ScalarOp op, DType dtype, std::span<Value* const> 
   Value* x = args[0];
   switch (op) {
     case ScalarOp::abs:
-      return dtype == DType::kU32
-                 ? x
-                 : builder_.CreateBinaryIntrinsic(llvm::Intrinsic::abs, x, builder_.getFalse());
+      return !is_signed(dtype) ? x
+                               : builder_.CreateBinaryIntrinsic(llvm::Intrinsic::abs, x, builder_.getFalse());
     case ScalarOp::sign:
       return sign(dtype, x);
     case ScalarOp::logistic:

@@ -20,11 +20,13 @@ namespace adze {
 /// Facts of the target that change how an instruction is printed.
 struct ScalarFeatures {
   bool fma = false;       ///< without it a fused multiply-add would be a libm call: printed as mul, add
+  bool f16 = false;       ///< conversions between f16 and f32 (F16C): otherwise printed as integer arithmetic
   bool rounding = false;  ///< instructions for floor, trunc and roundeven (SSE4.1): otherwise printed as sums
 };
 
 /// Prints single scalar instructions by the LLVM column of scalar_ops.def. Operands are scalars, or vectors
 /// of one length (then the result is one too). In registers a bool is an i1; in memory it is a byte, 0 or 1.
+/// f16 and bf16 are i16: their bits.
 class ScalarPrinter {
  public:
   ScalarPrinter(llvm::IRBuilderBase& builder, ScalarFeatures features)
@@ -49,6 +51,8 @@ class ScalarPrinter {
   llvm::Value* integer_division(bool remainder, DType dtype, llvm::Value* a, llvm::Value* b);
   llvm::Value* shift(bool left, DType dtype, llvm::Value* a, llvm::Value* b);
   llvm::Value* sign(DType dtype, llvm::Value* x);
+  llvm::Value* half_to_f32(DType from, llvm::Value* x);
+  llvm::Value* f32_to_half(llvm::Value* x, DType to);
   llvm::Value* logistic(DType dtype, llvm::Value* x);
   llvm::Value* round_by_sums(loop::ScalarOp op, llvm::Value* x);
 

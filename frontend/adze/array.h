@@ -22,20 +22,28 @@ struct ArrayAccess;
 
 template <class T>
 concept Arithmetic = std::is_arithmetic_v<T>;
+/// Scalars an Array can be made of: C++'s own, Half and BFloat16.
+template <class T>
+concept Element = Arithmetic<T> || is_half_type<T>;
 
-/// The element type a C++ scalar is stored as: narrow integers become i32, long long and std::size_t i64.
-template <Arithmetic T>
+/// The element type a C++ scalar is stored as: its own, or that of its size and sign (std::size_t and
+/// unsigned long long u64). Characters become i32, long double f64.
+template <Element T>
 constexpr auto to_element(T value) {
-  if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, float> || std::is_same_v<T, double>) {
+  if constexpr (std::is_same_v<T, bool> || is_half_type<T> || std::is_same_v<T, float>) {
     return value;
   } else if constexpr (std::is_floating_point_v<T>) {
     return static_cast<double>(value);
-  } else if constexpr (std::is_same_v<T, std::uint32_t>) {
+  } else if constexpr (std::is_same_v<T, std::int8_t> || std::is_same_v<T, std::uint8_t> ||
+                       std::is_same_v<T, std::int16_t> || std::is_same_v<T, std::uint16_t> ||
+                       std::is_same_v<T, std::uint32_t>) {
     return value;
   } else if constexpr (sizeof(T) < 8) {
     return static_cast<std::int32_t>(value);
-  } else {
+  } else if constexpr (std::is_signed_v<T>) {
     return static_cast<std::int64_t>(value);
+  } else {
+    return static_cast<std::uint64_t>(value);
   }
 }
 }  // namespace detail
@@ -49,9 +57,9 @@ constexpr auto to_element(T value) {
 class Array {
  public:
   Array() = default;
-  /// Rank 0. float gives f32, double f64, bool bool, int i32. (In mixed arithmetic a plain C++ scalar adopts
-  /// the dtype of the other operand instead: see Operand.)
-  template <detail::Arithmetic T>
+  /// Rank 0. float gives f32, double f64, Half f16, bool bool, int i32, std::uint8_t u8. (In mixed arithmetic
+  /// a plain C++ scalar adopts the dtype of the other operand instead: see Operand.)
+  template <detail::Element T>
   Array(T value) {  // NOLINT: implicit on purpose
     const auto element = detail::to_element(value);
     *this = Array(dtype_of<std::remove_cv_t<decltype(element)>>(), Dims{}, &element, 1);
@@ -76,9 +84,9 @@ class Array {
   bool traced() const;                                          ///< a value of a graph under construction
 
   /// The only element, converted to T. RuntimeError when there are more, or when traced.
-  template <detail::Arithmetic T>
+  template <detail::Element T>
   T item() const {
-    if constexpr (std::is_floating_point_v<T>)
+    if constexpr (is_float_type<T>)
       return static_cast<T>(item_as_double());
     else if constexpr (std::is_same_v<T, bool>)
       return item_as_double() != 0;
@@ -134,6 +142,7 @@ class Operand {
       real_ = static_cast<double>(value);
     else
       integer_ = static_cast<std::int64_t>(value);
+    if constexpr (std::is_unsigned_v<T>) exceeds_i64_ = static_cast<std::uint64_t>(value) > INT64_MAX;
   }
 
   enum class Kind : std::uint8_t { kArray, kBool, kInt, kFloat };
@@ -145,13 +154,19 @@ class Operand {
   /// The shape and dtype `array()` has.
   TensorType type() const;
   /// Of a scalar: its value.
-  double real() const { return kind_ == Kind::kFloat ? real_ : static_cast<double>(integer_); }
-  std::int64_t integer() const { return integer_; }
-  const Array* pointer() const { return array_; }  ///< nullptr for a scalar
+  double real() const {
+    if (kind_ == Kind::kFloat) return real_;
+    return exceeds_i64_ ? static_cast<double>(static_cast<std::uint64_t>(integer_))
+                        : static_cast<double>(integer_);
+  }
+  std::int64_t integer() const { return integer_; }  ///< modulo 2^64
+  bool exceeds_i64() const { return exceeds_i64_; }  ///< an integer of 2^63 or more
+  const Array* pointer() const { return array_; }    ///< nullptr for a scalar
 
  private:
   const Array* array_ = nullptr;
   Kind kind_ = Kind::kArray;
+  bool exceeds_i64_ = false;
   union {
     double real_;
     std::int64_t integer_ = 0;

@@ -10,9 +10,9 @@
 #include "adze/array.h"
 
 /// Functions of Arrays. Elementwise ones broadcast as numpy does (TypeError where the shapes do not fit) and
-/// convert their operands to one dtype: bool < i32, u32 < i64 < f32 < f64, plain C++ scalars adopting the
-/// Arrays' dtype. Where nothing else is said a float dtype is needed, and axes may be negative: counted from
-/// the last.
+/// convert their operands to one dtype by the table of docs/numerics.md (JAX's): bool < integers < floats,
+/// the wider of two, f32 for f16 with bf16; plain C++ scalars adopt the Arrays' dtype. Where nothing else is
+/// said a float dtype is needed, and axes may be negative: counted from the last.
 namespace adze {
 
 /// The axes of a reduction: all of them by default, `1`, or `{0, -1}`.
@@ -147,7 +147,8 @@ Array log_softmax(Operand x, Axes axes = -1);
 /// log(sum(exp(x))), without overflow.
 Array logsumexp(Operand x, Axes axes = {}, bool keepdims = false);
 
-// Reductions. The axes go away, or stay with size 1 where `keepdims`. Sums and products of bool are i32.
+// Reductions. The axes go away, or stay with size 1 where `keepdims`. Sums and products of bool, i8
+// and i16 are i32, of u8 and u16 u32; means of halves are computed in f32.
 
 Array sum(Operand x, Axes axes = {}, bool keepdims = false);
 Array prod(Operand x, Axes axes = {}, bool keepdims = false);
@@ -176,6 +177,9 @@ Array outer(Operand a, Operand b);
 struct DotDims {
   Dims lhs_contract, rhs_contract;
   Dims lhs_batch = {}, rhs_batch = {};
+  /// Of the result, and of the sums: f32 for bf16 operands, i32 for i8 ones. The operands' dtype where left
+  /// out.
+  std::optional<DType> preferred_element_type = {};
 };
 Array dot_general(Operand a, Operand b, const DotDims& dims);
 

@@ -21,8 +21,10 @@ struct Descr {
   DType dtype;
   std::string_view text;
 };
-constexpr Descr kDescrs[] = {{DType::kF32, "<f4"}, {DType::kF64, "<f8"}, {DType::kI32, "<i4"},
-                             {DType::kI64, "<i8"}, {DType::kU32, "<u4"}, {DType::kBool, "|b1"}};
+constexpr Descr kDescrs[] = {{DType::kF16, "<f2"}, {DType::kF32, "<f4"}, {DType::kF64, "<f8"},
+                             {DType::kI8, "|i1"},  {DType::kI16, "<i2"}, {DType::kI32, "<i4"},
+                             {DType::kI64, "<i8"}, {DType::kU8, "|u1"},  {DType::kU16, "<u2"},
+                             {DType::kU32, "<u4"}, {DType::kU64, "<u8"}, {DType::kBool, "|b1"}};
 
 /// Reads the pieces of a .npy file in order, knowing at which byte it is.
 class NpyReader {
@@ -204,21 +206,17 @@ Literal NpyReader::data() {
   if (!*fortran_order_ || type.rank() < 2) {
     std::memcpy(literal.bytes(), source, wanted);
   } else {
-    // Walk the row-major order with the column-major offset of each element kept up to date.
+    // Each element in row-major order from its column-major place.
     const std::size_t size = byte_size(type.dtype);
-    const auto rank = static_cast<std::size_t>(type.rank());
-    Dims strides(rank, 1), index(rank, 0);
-    for (std::size_t i = 1; i < rank; ++i) strides[i] = strides[i - 1] * type.shape[i - 1];
-    std::int64_t offset = 0;
     for (std::int64_t i = 0; i < literal.size(); ++i) {
+      std::int64_t rest = i, offset = 0, stride = literal.size();
+      for (std::size_t dim = type.shape.size(); dim-- > 0;) {
+        stride /= type.shape[dim];
+        offset += rest % type.shape[dim] * stride;
+        rest /= type.shape[dim];
+      }
       std::memcpy(literal.bytes() + static_cast<std::size_t>(i) * size,
                   source + static_cast<std::size_t>(offset) * size, size);
-      for (std::size_t dim = rank; dim-- > 0;) {
-        offset += strides[dim];
-        if (++index[dim] < type.shape[dim]) break;
-        offset -= strides[dim] * type.shape[dim];
-        index[dim] = 0;
-      }
     }
   }
   if (type.dtype == DType::kBool) {

@@ -19,8 +19,11 @@ struct DTypeName {
   DType dtype;
   std::string_view name;
 };
-constexpr DTypeName kDTypeNames[] = {{DType::kBool, "BOOL"}, {DType::kI32, "I32"}, {DType::kI64, "I64"},
-                                     {DType::kU32, "U32"},   {DType::kF32, "F32"}, {DType::kF64, "F64"}};
+constexpr DTypeName kDTypeNames[] = {{DType::kBool, "BOOL"}, {DType::kI8, "I8"},     {DType::kI16, "I16"},
+                                     {DType::kI32, "I32"},   {DType::kI64, "I64"},   {DType::kU8, "U8"},
+                                     {DType::kU16, "U16"},   {DType::kU32, "U32"},   {DType::kU64, "U64"},
+                                     {DType::kF16, "F16"},   {DType::kBF16, "BF16"}, {DType::kF32, "F32"},
+                                     {DType::kF64, "F64"}};
 
 std::string json_string(std::string_view text) {
   std::string result = "\"";

@@ -20,7 +20,11 @@ std::vector<TensorType> infer_arg_reduce(InferContext& c) {
   check_dims(c, "axis", {axis}, x.rank());
   const std::int64_t size = x.shape[static_cast<std::size_t>(axis)];
   if (size == 0) c.fail(fmt::format("dimension {} of {} is empty", axis, to_string(x)));
-  if (index_dtype != DType::kI64 && size > std::numeric_limits<std::int32_t>::max()) {
+  const bool fits = with_type(index_dtype, [&]<class T>() {
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) return std::in_range<T>(size - 1);
+    return false;
+  });
+  if (!fits) {
     c.fail(fmt::format("size {} of dimension {} does not fit {}", size, axis, to_string(index_dtype)));
   }
   return {{index_dtype, without_dims(x.shape, {axis})}};
@@ -31,11 +35,12 @@ void eval_arg_reduce(EvalContext& c, bool is_max) {
   const Dims axes = {c.attrs.get<std::int64_t>("axis")};
   const auto bases = offsets_over(type.shape, remaining_dims(type.rank(), axes));
   const auto offsets = offsets_over(type.shape, axes);
-  with_type(type.dtype, [&]<class T>() {
-    const auto from = c.operands[0]->template data<T>();
+  with_type(type.dtype, [&]<class Stored>() {
+    using T = std::conditional_t<is_half_type<Stored>, float, Stored>;
+    const auto from = c.operands[0]->template data<Stored>();
     for (std::size_t i = 0; i < bases.size(); ++i) {
       const auto element = [&](std::size_t k) {
-        return from[static_cast<std::size_t>(bases[i] + offsets[k])];
+        return static_cast<T>(from[static_cast<std::size_t>(bases[i] + offsets[k])]);
       };
       std::size_t best = 0;
       for (std::size_t k = 1; k < offsets.size(); ++k) {
@@ -66,6 +71,10 @@ std::vector<OpSample> arg_reduce_samples() {
   add(DType::kI32, {33}, 0, DType::kI32);
   add(DType::kI64, {4, 5}, 0, DType::kI64);
   add(DType::kU32, {4, 5}, 1, DType::kI32);
+  add(DType::kI8, {70}, 0, DType::kU8);
+  add(DType::kBF16, {4, 9}, 1, DType::kI32);
+  add(DType::kF16, {37}, 0, DType::kI32);
+  add(DType::kU64, {33}, 0, DType::kI16);
   return samples;
 }
 

@@ -64,7 +64,8 @@ Scalar arithmetic_scalar(ScalarBuilder& b, Args x) {
   return b.select(negative, b.not_(shifted), shifted);
 }
 
-constexpr DType kCastable[] = {DType::kI32, DType::kU32, DType::kF32, DType::kI64, DType::kF64};
+constexpr DType kCastable[] = {DType::kI8,  DType::kU8,  DType::kI16, DType::kU16, DType::kF16, DType::kBF16,
+                               DType::kI32, DType::kU32, DType::kF32, DType::kI64, DType::kU64, DType::kF64};
 
 std::vector<OpSample> bitcast_samples() {
   std::vector<OpSample> samples;
@@ -123,7 +124,7 @@ const OpDef op_shift_right_logical = [] {
 const OpDef op_bitcast_convert{
     .name = "bitcast_convert",
     .pattern = OpPattern::kElementwise,
-    .traits = {.zero_derivative = true},
+    .traits = {.zero_derivative = true, .moves_bits = true},
     .attrs = {{"dtype", DType::kF32}},
     .infer_types = [](InferContext& c) -> std::vector<TensorType> {
       const DType dtype = c.attr<DType>("dtype");

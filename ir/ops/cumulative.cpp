@@ -47,7 +47,7 @@ Scalar constant_of(loop::Exprs& e, const Literal& value) {
 }
 
 /// One loop nest over the other axes, which are independent, and in it one over the axis. `step` gives the
-/// next state from the last one and the element's index.
+/// next state from the last one and the element's index; of halves it is an f32, rounded where it is stored.
 void cumulative_loops(LoopsContext& c, const Literal& start,
                       const std::function<Scalar(Scalar, const std::vector<Scalar>&)>& step) {
   const Dims& shape = c.result_type().shape;
@@ -65,7 +65,7 @@ void cumulative_loops(LoopsContext& c, const Literal& start,
             index.insert(index.begin() + static_cast<std::ptrdiff_t>(axis), at);
             const Scalar next = c.let("next", step(c.get(state), index));
             c.set(state, next);
-            c.store(0, index, next);
+            c.store(0, index, e.convert(next, c.result_type().dtype));
           });
         });
       },
@@ -85,10 +85,10 @@ double log_add_exp(double x, double y) {
 }
 
 void lower_cumulative(LoopsContext& c, Cumulation kind) {
-  const DType dtype = c.result_type().dtype;
+  const DType dtype = compute_dtype(c.result_type().dtype);
   ScalarBuilder b(c.exprs(), dtype, c.attrs());
   cumulative_loops(c, start_of(kind, dtype), [&](Scalar state, const std::vector<Scalar>& index) {
-    const Scalar x = c.load(0, index);
+    const Scalar x = b.convert(c.load(0, index), dtype);
     switch (kind) {
       case Cumulation::kSum:
         return b.add(state, x);
@@ -241,7 +241,7 @@ std::vector<OpSample> cumulative_samples(std::size_t operands, bool has_integers
       sample.low = -100;
       sample.high = 100;
     } else if (reordered) {
-      sample.relative_tolerance = dtype == DType::kF32 ? 1e-5 : 1e-13;
+      sample.relative_tolerance = sum_tolerance(dtype);
     }
     if (extremum && derivative_order > 0) sample.adjust = spread_values;
     if (extremum && derivative_order == 0 && is_float(dtype)) sample.special = {kInf, -kInf, kNan};
@@ -259,7 +259,10 @@ std::vector<OpSample> cumulative_samples(std::size_t operands, bool has_integers
   add(DType::kF32, {3, 0}, 1, false, 0);
   add(DType::kF32, {0, 3}, 1, false, 0);
   add(DType::kF64, {31}, 0, false, 0);
+  add(DType::kBF16, {5, 19}, 1, false, 0);
   if (has_integers) {
+    add(DType::kI8, {33}, 0, false, 0);
+    add(DType::kU64, {3, 5}, 0, true, 0);
     add(DType::kI32, {19}, 0, false, 0);
     add(DType::kI64, {3, 5}, 1, true, 0);
     add(DType::kU32, {7, 2}, 0, false, 0);
@@ -325,10 +328,12 @@ const OpDef op_linear_recurrence{
     .batch = batch_cumulative,
     .loops =
         [](LoopsContext& c) {
-          ScalarBuilder b(c.exprs(), c.result_type().dtype, c.attrs());
-          cumulative_loops(c, Literal(TensorType{c.result_type().dtype, {}}),
+          const DType dtype = compute_dtype(c.result_type().dtype);
+          ScalarBuilder b(c.exprs(), dtype, c.attrs());
+          cumulative_loops(c, Literal(TensorType{dtype, {}}),
                            [&](Scalar state, const std::vector<Scalar>& index) {
-                             return b.add(b.mul(c.load(0, index), state), c.load(1, index));
+                             const auto x = [&](std::size_t i) { return b.convert(c.load(i, index), dtype); };
+                             return b.add(b.mul(x(0), state), x(1));
                            });
         },
     .eval = eval_recurrence,

@@ -27,6 +27,26 @@ Roles roles(const Attrs& attrs, std::int64_t lhs_rank, std::int64_t rhs_rank) {
   return r;
 }
 
+/// The dtype of the result: the operands' own, unless another one is preferred. bool is nobody's preference.
+constexpr DType kNoPreference = DType::kBool;
+DType result_dtype(const Attrs& attrs, DType operands) {
+  const DType preferred = attrs.get<DType>("preferred_element_type");
+  return preferred == kNoPreference ? operands : preferred;
+}
+
+/// What is preferred must hold what the operands hold, but for integers in a float (as in JAX).
+void check_preferred(const InferContext& c) {
+  const DType operands = c.operand(0).dtype, preferred = result_dtype(c.attrs(), operands);
+  const bool kind =
+      is_float(preferred) || (is_integer(operands) && is_signed(operands) == is_signed(preferred));
+  if (kind && byte_size(preferred) >= byte_size(operands)) return;
+  c.fail(fmt::format("preferred_element_type {} cannot take products of {}: {}", to_string(preferred),
+                     to_string(operands),
+                     kind                 ? "it must not be narrower"
+                     : is_float(operands) ? "a float can"
+                                          : "a float or an integer of the same sign can"));
+}
+
 void check_pair(const InferContext& c, std::string_view attr, std::string_view adjective,
                 const DimPair& pair) {
   if (pair.lhs.size() != pair.rhs.size()) {
@@ -50,6 +70,7 @@ std::vector<TensorType> infer_dot_general(InferContext& c) {
     c.fail(fmt::format("operands must have the same dtype: {} vs {}", to_string(c.operand(0)),
                        to_string(c.operand(1))));
   }
+  check_preferred(c);
   check_pair(c, "contract", "contracting", contract);
   check_pair(c, "batch", "batch", batch);
   const auto check_disjoint = [&](std::string_view side, const Dims& a, const Dims& b) {
@@ -64,10 +85,20 @@ std::vector<TensorType> infer_dot_general(InferContext& c) {
   Dims shape = pick(c.operand(0).shape, batch.lhs);
   for (const std::int64_t size : pick(c.operand(0).shape, r.free.lhs)) shape.push_back(size);
   for (const std::int64_t size : pick(c.operand(1).shape, r.free.rhs)) shape.push_back(size);
-  return {{c.operand(0).dtype, check_shape(c, std::move(shape))}};
+  return {{result_dtype(c.attrs(), c.operand(0).dtype), check_shape(c, std::move(shape))}};
 }
 
-/// f32 is summed in f64: the reference should be nearer to the truth than what is compared with it.
+template <class To>
+std::vector<To> converted(const Literal& literal) {
+  return with_type(literal.type().dtype, [&]<class From>() {
+    std::vector<To> values;
+    for (const From value : literal.data<From>()) values.push_back(host::convert<To>(value));
+    return values;
+  });
+}
+
+/// The operands are converted to the result's dtype (f32 for a half). Floats are summed in f64: the reference
+/// should be nearer to the truth than what is compared with it.
 void eval_dot_general(EvalContext& c) {
   const Dims& lhs_shape = c.operands[0]->type().shape;
   const Dims& rhs_shape = c.operands[1]->type().shape;
@@ -79,9 +110,10 @@ void eval_dot_general(EvalContext& c) {
              rhs_sum = offsets_over(rhs_shape, r.contract.rhs);
   with_type(c.results[0].type().dtype, [&]<class T>() {
     if constexpr (!std::is_same_v<T, bool>) {
-      using Accumulator = std::conditional_t<std::is_same_v<T, float>, double, T>;
-      const auto lhs = c.operands[0]->template data<T>();
-      const auto rhs = c.operands[1]->template data<T>();
+      using Accumulator = std::conditional_t<is_float_type<T>, double, T>;
+      using Factor = std::conditional_t<is_half_type<T>, float, T>;
+      const std::vector<Factor> lhs = converted<Factor>(*c.operands[0]);
+      const std::vector<Factor> rhs = converted<Factor>(*c.operands[1]);
       const auto result = c.results[0].template data<T>();
       std::size_t i = 0;
       for (std::size_t b = 0; b < lhs_batch.size(); ++b) {
@@ -89,8 +121,8 @@ void eval_dot_general(EvalContext& c) {
           for (const std::int64_t n : rhs_free) {
             Accumulator sum = 0;
             for (std::size_t k = 0; k < lhs_sum.size(); ++k) {
-              const T x = lhs[static_cast<std::size_t>(lhs_batch[b] + m + lhs_sum[k])];
-              const T y = rhs[static_cast<std::size_t>(rhs_batch[b] + n + rhs_sum[k])];
+              const Factor x = lhs[static_cast<std::size_t>(lhs_batch[b] + m + lhs_sum[k])];
+              const Factor y = rhs[static_cast<std::size_t>(rhs_batch[b] + n + rhs_sum[k])];
               sum = host::add(sum, host::mul(static_cast<Accumulator>(x), static_cast<Accumulator>(y)));
             }
             result[i++] = static_cast<T>(sum);
@@ -124,9 +156,10 @@ Dims concat(const Dims& a, const Dims& b, const Dims& c) {
   return all;
 }
 
-/// The cotangent g[batch, lhs free, rhs free] contracted with the other operand over that one's free dims.
-/// The operands are kept in the order that needs no transposition in the common cases: for x[B,K] . w[K,N],
-/// dx = g . w over N and dw = x . g over B.
+/// In the operands' dtype where the result's is the same, else in the wider one, rounded to the operand's
+/// once. The cotangent g[batch, lhs free, rhs free] contracted with the other operand over that one's free
+/// dims. The operands are kept in the order that needs no transposition in the common cases: for x[B,K] .
+/// w[K,N], dx = g . w over N and dw = x . g over B.
 ValueList transpose_dot_general(TransposeContext& c) {
   const Roles r = roles(c.attrs(), c.operand_type(0).rank(), c.operand_type(1).rank());
   const auto batch = static_cast<std::int64_t>(r.batch.lhs.size());
@@ -140,20 +173,24 @@ ValueList transpose_dot_general(TransposeContext& c) {
   const Dims g_batch = range(0, batch);
   const Dims g_lhs = range(batch, lhs_free);
   const Dims g_rhs = range(batch + lhs_free, rhs_free);
+  GraphBuilder& b = c.builder();
+  const DType operands = c.operand_type(0).dtype, result = c.result_type().dtype;
+  const DType wide = operands == result ? operands : compute_dtype(result);
+  const ValueId g = emit_convert(b, c.cotangent(), wide);
   if (c.is_linear(0)) {
     // [batch, lhs free, rhs's contracted dims in its order]
     const ValueId product =
-        c.emit(op_dot_general, {c.cotangent(), c.operand(1)},
+        c.emit(op_dot_general, {g, emit_convert(b, c.operand(1), wide)},
                {{"contract", DimPair{g_rhs, r.free.rhs}}, {"batch", DimPair{g_batch, r.batch.rhs}}});
     const Dims order = concat(r.batch.lhs, r.free.lhs, sorted_by(r.contract.lhs, r.contract.rhs));
-    return {emit_transpose(c.builder(), product, inverse_permutation(order)), kNoValue};
+    return {emit_convert(b, emit_transpose(b, product, inverse_permutation(order)), operands), kNoValue};
   }
   // [batch, lhs's contracted dims in its order, rhs free]
   const ValueId product =
-      c.emit(op_dot_general, {c.operand(0), c.cotangent()},
+      c.emit(op_dot_general, {emit_convert(b, c.operand(0), wide), g},
              {{"contract", DimPair{r.free.lhs, g_lhs}}, {"batch", DimPair{r.batch.lhs, g_batch}}});
   const Dims order = concat(r.batch.rhs, sorted_by(r.contract.rhs, r.contract.lhs), r.free.rhs);
-  return {kNoValue, emit_transpose(c.builder(), product, inverse_permutation(order))};
+  return {kNoValue, emit_convert(b, emit_transpose(b, product, inverse_permutation(order)), operands)};
 }
 
 /// A batch of both operands is one more batch dim, the first; of one operand, the first of its free dims, and
@@ -182,12 +219,13 @@ ValueList batch_dot_general(BatchContext& c) {
 
 std::vector<OpSample> dot_general_samples() {
   const auto sample = [](DType dtype, Dims lhs, Dims rhs, DimPair contract, DimPair batch,
-                         int derivative_order) {
+                         int derivative_order, DType preferred = kNoPreference) {
     OpSample result{.operands = {{dtype, std::move(lhs)}, {dtype, std::move(rhs)}},
-                    .attrs = {{"contract", std::move(contract)}, {"batch", std::move(batch)}},
+                    .attrs = {{"contract", std::move(contract)},
+                              {"batch", std::move(batch)},
+                              {"preferred_element_type", preferred}},
                     .derivative_order = derivative_order};
-    if (dtype == DType::kF32) result.relative_tolerance = 1e-5;
-    if (dtype == DType::kF64) result.relative_tolerance = 1e-13;
+    result.relative_tolerance = sum_tolerance(result_dtype(result.attrs, dtype));
     if (is_integer(dtype)) {
       result.low = -100;
       result.high = 100;
@@ -218,6 +256,14 @@ std::vector<OpSample> dot_general_samples() {
       sample(DType::kI32, {3, 5}, {5, 7}, matmul, none, 0),
       sample(DType::kI64, {2, 3, 4}, {2, 4, 5}, {{2}, {1}}, {{0}, {0}}, 0),
       sample(DType::kU32, {9}, {9}, {{0}, {0}}, none, 0),
+      sample(DType::kI8, {5, 19}, {19, 33}, matmul, none, 0),
+      sample(DType::kI8, {5, 19}, {19, 33}, matmul, none, 0, DType::kI32),
+      sample(DType::kU8, {3, 7}, {5, 7}, {{1}, {1}}, none, 0, DType::kU64),
+      sample(DType::kU16, {5, 7}, {7, 3}, matmul, none, 0, DType::kF32),
+      sample(DType::kBF16, {13, 31}, {31, 33}, matmul, none, 0),
+      sample(DType::kBF16, {13, 31}, {31, 33}, matmul, none, 0, DType::kF32),
+      sample(DType::kF16, {2, 5, 7}, {2, 7, 3}, {{2}, {1}}, {{0}, {0}}, 0),
+      sample(DType::kF16, {33}, {33}, {{0}, {0}}, none, 0, DType::kF64),
       sample(DType::kF64, {2, 3}, {3, 2}, matmul, none, 2),
       sample(DType::kF64, {3, 2}, {2, 3}, {{0}, {1}}, none, 2),
       sample(DType::kF64, {2, 2, 3}, {3, 2, 2}, {{2}, {0}}, {{0}, {2}}, 2),
@@ -229,13 +275,23 @@ std::vector<OpSample> dot_general_samples() {
 }  // namespace
 
 /// Sums products over the dims paired by `contract`, for each index of the dims paired by `batch`. The
-/// result's dims are batch, lhs free, rhs free, in operand order.
+/// result's dims are batch, lhs free, rhs free, in operand order. Products and sums are of the result's
+/// dtype, `preferred_element_type` where given and else the operands'; of a half in f32, rounded once.
 const OpDef op_dot_general{
     .name = "dot_general",
     .pattern = OpPattern::kContraction,
     .operand_names = {"lhs", "rhs"},
-    .attrs = {{"contract", DimPair{}}, {"batch", DimPair{}, DimPair{}}},
+    .attrs = {{"contract", DimPair{}},
+              {"batch", DimPair{}, DimPair{}},
+              {"preferred_element_type", DType::kF32, kNoPreference}},
     .infer_types = infer_dot_general,
+    .fold =
+        [](FoldContext& c) {  // a preference for what it is anyway
+          const TensorType lhs = c.type(c.operand(0));
+          if (c.attr<DType>("preferred_element_type") != lhs.dtype) return kNoValue;
+          return c.emit(c.op(), {c.operand(0), c.operand(1)},
+                        {{"contract", c.attr<DimPair>("contract")}, {"batch", c.attr<DimPair>("batch")}});
+        },
     .jvp = dot_general_jvp,
     .transpose = transpose_dot_general,
     .batch = batch_dot_general,

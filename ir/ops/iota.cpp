@@ -13,9 +13,11 @@ std::vector<OpSample> iota_samples() {
                     .attrs = {{"dtype", dtype}, {"shape", std::move(shape)}, {"dimension", dimension}},
                     .derivative_order = 0};
   };
-  return {sample(DType::kI32, {10}, 0),      sample(DType::kF32, {3, 17}, 1), sample(DType::kF32, {3, 17}, 0),
-          sample(DType::kF64, {2, 3, 5}, 1), sample(DType::kI64, {1}, 0),     sample(DType::kU32, {33}, 0),
-          sample(DType::kI32, {0, 3}, 1)};
+  return {
+      sample(DType::kI32, {10}, 0),      sample(DType::kF32, {3, 17}, 1), sample(DType::kF32, {3, 17}, 0),
+      sample(DType::kF64, {2, 3, 5}, 1), sample(DType::kI64, {1}, 0),     sample(DType::kU32, {33}, 0),
+      sample(DType::kI32, {0, 3}, 1),    sample(DType::kU8, {3, 70}, 1),  sample(DType::kU64, {17}, 0),
+      sample(DType::kI16, {5, 7}, 0),    sample(DType::kF16, {67}, 0),    sample(DType::kBF16, {2, 300}, 1)};
 }
 
 }  // namespace
@@ -34,7 +36,7 @@ const OpDef op_iota{
       const Dims shape = check_shape(c, c.attr<Dims>("shape"));
       const std::int64_t dimension = c.attr<std::int64_t>("dimension");
       if (!contains(DTypeSet::kNumeric, dtype)) {
-        c.fail(fmt::format("dtype must be f32, f64 or an integer: {}", to_string(dtype)));
+        c.fail(fmt::format("dtype must be a float or an integer: {}", to_string(dtype)));
       }
       if (dimension < 0 || dimension >= static_cast<std::int64_t>(shape.size())) {
         c.fail(fmt::format("dimension {} is out of range for shape {}", dimension, to_string(shape)));

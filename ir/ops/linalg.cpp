@@ -83,7 +83,7 @@ Attrs attrs_of(const Triangular& t) {
 }
 
 std::vector<TensorType> infer_triangular_solve(InferContext& c) {
-  for (std::size_t i = 0; i < 2; ++i) check_dtype(c, i, DTypeSet::kFloat);
+  for (std::size_t i = 0; i < 2; ++i) check_dtype(c, i, DTypeSet::kWide);
   const TensorType& a = c.operand(0);
   const TensorType& b = c.operand(1);
   if (a.dtype != b.dtype) {
@@ -390,7 +390,7 @@ const OpDef op_cholesky{
     .name = "cholesky",
     .pattern = OpPattern::kLoops,
     .infer_types = [](InferContext& c) -> std::vector<TensorType> {
-      check_dtype(c, 0, DTypeSet::kFloat);
+      check_dtype(c, 0, DTypeSet::kWide);
       check_square(c, 0);
       return {c.operand(0)};
     },

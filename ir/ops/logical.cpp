@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "ir/op_helpers.h"
 
 namespace adze {
@@ -7,14 +9,11 @@ namespace adze {
 namespace {
 
 bool all_ones(const FoldContext& c, std::size_t i) {
-  switch (c.result_type().dtype) {
-    case DType::kBool:
-      return c.is_splat(i, 1);
-    case DType::kU32:
-      return c.is_splat(i, 4294967295.0);
-    default:
-      return c.is_splat(i, -1);
-  }
+  const DType dtype = c.result_type().dtype;
+  if (is_signed(dtype)) return c.is_splat(i, -1);
+  if (dtype == DType::kBool) return c.is_splat(i, 1);
+  // As a double the largest u64 cannot be told from those just below.
+  return dtype != DType::kU64 && c.is_splat(i, std::ldexp(1.0, static_cast<int>(8 * byte_size(dtype))) - 1);
 }
 
 /// For and, or: the value that changes nothing and the one that decides.

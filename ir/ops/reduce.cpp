@@ -58,14 +58,15 @@ T combine(ReduceKind kind, T a, T b) {
   }
 }
 
-/// f32 is folded in f64: the reference should be nearer to the truth than what is compared with it.
+/// f32 and the halves are folded in f64: the reference should be nearer to the truth than what is compared
+/// with it.
 void eval_reduce(EvalContext& c, ReduceKind kind) {
   const TensorType& type = c.operands[0]->type();
   const Dims& axes = c.attrs.get<Dims>("axes");
   const auto bases = offsets_over(type.shape, remaining_dims(type.rank(), axes));
   const auto folded = offsets_over(type.shape, axes);
   with_type(type.dtype, [&]<class T>() {
-    using Accumulator = std::conditional_t<std::is_same_v<T, float>, double, T>;
+    using Accumulator = std::conditional_t<is_float_type<T>, double, T>;
     const auto from = c.operands[0]->template data<T>();
     const auto to = c.results[0].template data<T>();
     for (std::size_t i = 0; i < bases.size(); ++i) {
@@ -117,9 +118,10 @@ ValueId fold_reduce(FoldContext& c, ReduceKind kind) {
     ValueId value = emit_broadcast(b, source, pick(type.shape, stay), renumber(dims));
     if (!others.empty()) value = c.emit(c.op(), {value}, {{"axes", renumber(others)}});
     if (kind != ReduceKind::kSum) return value;
-    Literal times(TensorType{type.dtype, {}});
+    const DType dtype = compute_dtype(type.dtype);  // halves may not hold the count, and round once
+    Literal times(TensorType{dtype, {}});
     times.set_int(0, copies);  // wraps, as the sum does
-    return c.mul(value, b.constant(std::move(times)));
+    return emit_convert(b, c.mul(emit_convert(b, value, dtype), b.constant(std::move(times))), type.dtype);
   }
   return kNoValue;
 }
@@ -165,7 +167,7 @@ std::vector<OpSample> reduce_samples(ReduceKind kind) {
       sample.low = -100;
       sample.high = 100;
     }
-    if (reordered && is_float(dtype)) sample.relative_tolerance = dtype == DType::kF32 ? 1e-5 : 1e-13;
+    if (reordered && is_float(dtype)) sample.relative_tolerance = sum_tolerance(dtype);
     if (!reordered && is_float(dtype)) sample.special = {kInf, -kInf, kNan};
     samples.push_back(std::move(sample));
   };
@@ -179,6 +181,7 @@ std::vector<OpSample> reduce_samples(ReduceKind kind) {
     }
     add(DType::kI64, {5, 2}, {0, 1}, 0);
     add(DType::kU32, {7}, {0}, 0);
+    add(DType::kU8, {70}, {0}, 0);
     return samples;
   }
   add(DType::kF32, {}, {}, 0);
@@ -194,6 +197,12 @@ std::vector<OpSample> reduce_samples(ReduceKind kind) {
   add(DType::kI32, {23}, {0}, 0);
   add(DType::kI64, {4, 9}, {0}, 0);
   add(DType::kU32, {4, 9}, {1}, 0);
+  add(DType::kI8, {5, 70}, {1}, 0);
+  add(DType::kU16, {33, 5}, {0}, 0);
+  add(DType::kU64, {19}, {0}, 0);
+  add(DType::kF16, {5, 33}, {1}, 0);
+  add(DType::kBF16, {131}, {0}, 0);
+  add(DType::kBF16, {33, 5}, {0}, 0);
   add(DType::kF64, {37}, {0}, 0);
   add(DType::kF64, {3, 4}, {1}, 2);
   add(DType::kF64, {2, 3, 2}, {0, 2}, 2);

@@ -129,7 +129,7 @@ std::vector<OpSample> reduce_window_samples(Monoid monoid) {
       sample.low = -100;
       sample.high = 100;
     } else if (monoid == Monoid::kSum || monoid == Monoid::kProd) {
-      sample.relative_tolerance = dtype == DType::kF32 ? 1e-5 : 1e-13;
+      sample.relative_tolerance = sum_tolerance(dtype);
       if (monoid == Monoid::kProd) std::tie(sample.low, sample.high) = std::pair{0.5, 1.5};
     } else if (derivative_order > 0) {
       sample.adjust = spread_values;
@@ -152,6 +152,8 @@ std::vector<OpSample> reduce_window_samples(Monoid monoid) {
   add(DType::kI32, {8, 8}, {2, 2}, {2, 2}, {}, {}, {}, 0);
   add(DType::kI64, {9}, {4}, {3}, {{2}, {1}}, {}, {}, 0);
   add(DType::kU32, {9}, {2}, {}, {}, {}, {}, 0);
+  add(DType::kU8, {9, 8}, {2, 3}, {2, 1}, {}, {}, {}, 0);
+  add(DType::kF16, {9}, {4}, {3}, {{2}, {1}}, {}, {}, 0);
   add(DType::kF64, {31}, {5}, {}, {}, {}, {}, 0);
   add(DType::kF64, {5, 4}, {2, 3}, {2, 1}, {{0, 1}, {1, 1}}, {}, {}, 2);
   add(DType::kF64, {4}, {3}, {2}, {{1}, {2}}, {2}, {}, 2);

@@ -11,13 +11,21 @@ namespace {
 constexpr const char* kAwayFromZero = "away_from_zero";
 constexpr const char* kToNearestEven = "to_nearest_even";
 
-/// Of an f32 or f64.
 struct Format {
   DType bits;  ///< the signed integer of its size
   int exponent_bits, mantissa_bits;
 };
 Format format_of(DType dtype) {
-  return dtype == DType::kF64 ? Format{DType::kI64, 11, 52} : Format{DType::kI32, 8, 23};
+  switch (dtype) {
+    case DType::kBF16:
+      return {DType::kI16, 8, 7};
+    case DType::kF16:
+      return {DType::kI16, 5, 10};
+    case DType::kF32:
+      return {DType::kI32, 8, 23};
+    default:
+      return {DType::kI64, 11, 52};
+  }
 }
 
 /// What is an integer already.
@@ -55,21 +63,26 @@ std::vector<OpSample> round_samples() {
 
 /// One step on the number line of the bits, which are ordered as the numbers are, apart from the sign.
 Scalar nextafter_scalar(ScalarBuilder& b, Args operands) {
-  const Scalar x = operands[0];
-  const Scalar y = operands[1];
+  const DType dtype = b.dtype(operands[0]);
+  const Format format = format_of(dtype);
+  const auto bits_of = [&](Scalar number) { return b.exprs().bitcast(number, format.bits); };
+  const auto number = [&](Scalar bits) { return b.exprs().bitcast(bits, dtype); };
+  const Scalar x = b.convert(operands[0], compute_dtype(dtype));
+  const Scalar y = b.convert(operands[1], compute_dtype(dtype));
   const Scalar zero = b.like(x, 0);
-  const Scalar bits = b.exprs().bitcast(x, format_of(b.dtype(x)).bits);
+  const Scalar bits = bits_of(operands[0]);
+  const Scalar one = b.like(bits, 1);
   const Scalar outwards = b.eq(b.gt(y, x), b.gt(x, zero));
-  const Scalar step = b.select(outwards, b.like(bits, 1), b.like(bits, -1));
-  const Scalar moved = b.exprs().bitcast(b.add(bits, step), b.dtype(x));
-  const Scalar least = b.copysign(b.exprs().bitcast(b.like(bits, 1), b.dtype(x)), y);
+  const Scalar moved = number(b.add(bits, b.select(outwards, one, b.like(bits, -1))));
+  const std::uint64_t sign = std::uint64_t{1} << (format.exponent_bits + format.mantissa_bits);
+  const Scalar least = number(b.or_(b.and_(bits_of(operands[1]), b.exprs().bits(format.bits, sign)), one));
   const Scalar next = b.select(b.eq(x, zero), least, moved);
   const Scalar is_nan = b.or_(b.ne(x, x), b.ne(y, y));
-  return b.select(is_nan, b.like(x, kNan), b.select(b.eq(x, y), y, next));
+  return b.select(is_nan, b.like(operands[0], kNan), b.select(b.eq(x, y), operands[1], next));
 }
 
 bool keeps_all(DType dtype, const Attrs& attrs) {
-  const Format format = format_of(dtype);
+  const Format format = format_of(compute_dtype(dtype));
   return attrs.get<std::int64_t>("exponent_bits") >= format.exponent_bits &&
          attrs.get<std::int64_t>("mantissa_bits") >= format.mantissa_bits;
 }
@@ -154,11 +167,7 @@ const OpDef op_round =
 const OpDef op_nextafter = elementwise(
     "nextafter",
     {.operands = 2,
-     .check =
-         [](InferContext& c) {
-           if (c.operand(0).dtype == DType::kF32 || c.operand(0).dtype == DType::kF64) return;
-           c.fail(fmt::format("lhs must be f32 or f64: {}", to_string(c.operand(0))));
-         },
+     .traits = {.moves_bits = true},
      .fold = [](FoldContext& c) { return c.operand(0) == c.operand(1) ? c.operand(0) : kNoValue; },
      .jvp = [](JvpContext& c) -> ValueList { return c.tangent(0); },
      .scalar = nextafter_scalar,

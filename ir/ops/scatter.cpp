@@ -48,6 +48,9 @@ template <class T>
 T joined(ScatterKind kind, T old, T update) {
   if constexpr (std::is_same_v<T, bool>) {
     return update;
+  } else if constexpr (is_half_type<T>) {
+    if (kind == ScatterKind::kSet) return update;
+    return T(joined<float>(kind, old, update));
   } else {
     switch (kind) {
       case ScatterKind::kAdd:
@@ -113,7 +116,6 @@ void loops_scatter(LoopsContext& c, ScatterKind kind) {
   const GatherDims dims = GatherDims::of_scatter(c.attrs(), shape, updates);
   const bool fill = fills(c.attrs());
   const DType dtype = c.operand_type(0).dtype;
-  const bool is_half = byte_size(dtype) == 2 && is_float(dtype);  // computed in f32, rounded once
   c.loops(
       shape, [&](const std::vector<Scalar>& index) { c.store(0, index, c.load(0, index)); },
       LoopKind::kParallel);
@@ -125,13 +127,13 @@ void loops_scatter(LoopsContext& c, ScatterKind kind) {
       Scalar value = c.load(2, index);
       if (kind != ScatterKind::kSet) {
         Scalar old = c.load_result(0, place.index);
-        if (is_half) value = e.convert(value, DType::kF32), old = e.convert(old, DType::kF32);
+        value = e.convert(value, compute_dtype(dtype));
+        old = e.convert(old, compute_dtype(dtype));
         const ScalarOp join = kind == ScatterKind::kAdd   ? ScalarOp::add
                               : kind == ScatterKind::kMul ? ScalarOp::mul
                               : kind == ScatterKind::kMin ? ScalarOp::min
                                                           : ScalarOp::max;
-        value = e.apply(join, {old, value});
-        if (is_half) value = e.convert(value, dtype);
+        value = e.convert(e.apply(join, {old, value}), dtype);
       }
       c.store(0, place.index, value);
     };
@@ -309,6 +311,7 @@ std::vector<OpSample> scatter_samples(ScatterKind kind) {
   }
   add(kF32, {3, 5}, {0, 1}, {0, 5}, rows, "fill", 0);
   add(kF32, {1, 1}, {1, 1}, {1, 1}, rows, "promise_in_bounds", 0);
+  add(kBF16, {7, 5}, {4, 1}, {4, 5}, rows, "fill", 0);
   if (kind == ScatterKind::kSet) add(kBool, {7, 5}, {4, 1}, {4, 5}, rows, "fill", 0);
   return samples;
 }

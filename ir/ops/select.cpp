@@ -14,7 +14,8 @@ std::vector<OpSample> select_samples() {
                        .derivative_order = 0});
   }
   samples.push_back({.operands = {{DType::kBool, {2, 3}}, {DType::kF64, {2, 3}}, {DType::kF64, {2, 3}}}});
-  for (const DType dtype : {DType::kI32, DType::kI64, DType::kU32, DType::kBool}) {
+  for (const DType dtype :
+       {DType::kI32, DType::kI64, DType::kU32, DType::kBool, DType::kU8, DType::kF16, DType::kBF16}) {
     samples.push_back(
         {.operands = {{DType::kBool, {19}}, {dtype, {19}}, {dtype, {19}}}, .derivative_order = 0});
   }
@@ -27,6 +28,7 @@ std::vector<OpSample> select_samples() {
 const OpDef op_select{
     .name = "select",
     .pattern = OpPattern::kElementwise,
+    .traits = {.moves_bits = true},
     .operand_names = {"predicate", "on_true", "on_false"},
     .infer_types = [](InferContext& c) -> std::vector<TensorType> {
       if (c.operand(0).dtype != DType::kBool) {

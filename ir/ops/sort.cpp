@@ -151,8 +151,8 @@ Scalar before(LoopsContext& c, const std::vector<Scalar>& a, const std::vector<S
     return apply_scalar_body(e, *body, arguments)[0];
   }
   const auto less = [&](Scalar x, Scalar y) {
-    const bool is_half = is_float(e.dtype(x)) && byte_size(e.dtype(x)) == 2;
-    if (is_half) x = e.convert(x, DType::kF32), y = e.convert(y, DType::kF32);
+    x = e.convert(x, compute_dtype(e.dtype(x)));
+    y = e.convert(y, compute_dtype(e.dtype(y)));
     const Scalar smaller = e.apply(ScalarOp::lt, {x, y});
     if (!is_float(e.dtype(x))) return smaller;
     const Scalar nan_last = e.both(e.apply(ScalarOp::eq, {x, x}), e.apply(ScalarOp::ne, {y, y}));
@@ -305,6 +305,7 @@ std::vector<OpSample> sort_samples() {
                                    sample({kI32, kF32}, {64}, 0, 1, 0),
                                    sample({kI32, kI32, kF32}, {3, 33}, 1, 2, 0),
                                    sample({kU32, kBool}, {31}, 0, 1, 0),
+                                   sample({kBF16, kU8}, {19}, 0, 1, 0),
                                    sample({kF64}, {7}, 0, 1, 2),
                                    sample({kF64}, {2, 0}, 1, 1, 2),
                                    sample({kF64, kF64}, {2, 5}, 1, 1, 2)};

@@ -61,7 +61,9 @@ void eval_top_k(EvalContext& c) {
   const std::int64_t n = x.type().shape.back(), k = c.results[0].type().shape.back();
   const bool is_real = is_float(x.type().dtype);
   const auto larger = [&](std::int64_t a, std::int64_t b) {
-    if (!is_real && x.type().dtype != DType::kU32) return x.as_int(a) > x.as_int(b);
+    if (x.type().dtype == DType::kU64)
+      return static_cast<std::uint64_t>(x.as_int(a)) > static_cast<std::uint64_t>(x.as_int(b));
+    if (!is_real) return x.as_int(a) > x.as_int(b);
     const double p = x.as_double(a), q = x.as_double(b);
     return p > q || (p != p && q == q);
   };
@@ -91,8 +93,8 @@ std::vector<OpSample> top_k_samples() {
     return result;
   };
   return {sample(kF32, {17}, 5, 0),    sample(kF32, {3, 16}, 16, 0), sample(kF32, {5}, 0, 0),
-          sample(kI32, {2, 33}, 3, 0), sample(kU32, {9}, 1, 0),      sample(kF64, {3, 6}, 2, 2),
-          sample(kF64, {0}, 0, 2)};
+          sample(kI32, {2, 33}, 3, 0), sample(kU32, {9}, 1, 0),      sample(kF16, {9}, 4, 0),
+          sample(kU64, {9}, 2, 0),     sample(kF64, {3, 6}, 2, 2),   sample(kF64, {0}, 0, 2)};
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ void GroupLowering::reduce(std::vector<Fold> folds) {
   std::vector<Accumulation> sums;
   for (auto fold = folds.begin(); fold != folds.end(); ++fold) {
     const ReduceSpec spec = reduce_spec(*fold->node);
-    const DType dtype = body_.type(fold->node->operands[0]).dtype;
+    const DType dtype = compute_dtype(body_.type(fold->node->operands[0]).dtype);
     const Combine combine = combine_of(spec.kind, dtype);
     sums.push_back({*fold, combine, accumulator(dtype, loop::start_value(exprs_, combine, dtype))});
   }
@@ -73,12 +73,12 @@ void GroupLowering::reduce(std::vector<Fold> folds) {
   const Dims sizes = sizes_of(body_.type(folds[0].node->operands[0]).shape, reduce_spec(*folds[0].node).axes);
   accumulate(sums, sizes, [&](const Accumulation& sum, const Index& folded) {
     const Index index = join_axes(sum.fold.index, folded, reduce_spec(*sum.fold.node).axes);
-    return at(sum.fold.node->operands[0], index, sum.fold.guard);
+    return computed(at(sum.fold.node->operands[0], index, sum.fold.guard));
   });
   std::vector<Accumulation> positions;
   std::vector<ExprId> extremes;
   for (std::size_t i = 0; i < sums.size(); ++i) {
-    const DType dtype = body_.type(sums[i].fold.node->operands[0]).dtype;
+    const DType dtype = compute_dtype(body_.type(sums[i].fold.node->operands[0]).dtype);
     const ExprId value = take(sums[i].accumulator, dtype, "r");
     if (folds.begin() + static_cast<std::ptrdiff_t>(i) < first_arg) {
       remember(sums[i].fold, value);
@@ -93,7 +93,7 @@ void GroupLowering::reduce(std::vector<Fold> folds) {
   // The least position of an element equal to the extreme; where the extreme is a NaN, of a NaN.
   accumulate(positions, sizes, [&](const Accumulation& position, const Index& folded) {
     const Index index = join_axes(position.fold.index, folded, reduce_spec(*position.fold.node).axes);
-    const ExprId x = at(position.fold.node->operands[0], index, position.fold.guard);
+    const ExprId x = computed(at(position.fold.node->operands[0], index, position.fold.guard));
     const ExprId extreme = extremes[static_cast<std::size_t>(&position - positions.data())];
     ExprId hit = exprs_.apply(ScalarOp::eq, {x, extreme});
     if (is_float(exprs_.dtype(x)))
@@ -124,7 +124,7 @@ void GroupLowering::contract(const Fold& fold) {
   const ContractSpec spec = node.op->contract(node.attrs);
   const TensorType& lhs = body_.type(node.operands[0]);
   const TensorType& rhs = body_.type(node.operands[1]);
-  const DType dtype = body_.type(node.result).dtype;
+  const DType dtype = compute_dtype(body_.type(node.result).dtype);
   const BufferId sum = accumulator(dtype, exprs_.bits(dtype, 0));
   const Dims sizes = sizes_of(lhs.shape, spec.lhs_contract);
   if (element_count(sizes) != 0) {

@@ -126,8 +126,7 @@ ExprId GroupLowering::inlined(ValueId value, const Index& index, ExprId guard) {
     case OpPattern::kElementwise: {
       Index args;
       for (const ValueId operand : node.operands) args.push_back(at(operand, index, guard));
-      ScalarBuilder builder(exprs_, type.dtype, node.attrs);
-      return node.op->scalar(builder, args);
+      return elementwise_body(exprs_, *node.op, node.attrs, type.dtype, args);
     }
     case OpPattern::kIndexMap: {
       Mapped context(*this, node, index, guard);
@@ -210,8 +209,13 @@ ExprId GroupLowering::take(BufferId buffer, DType dtype, const std::string& name
   return exprs_.var(var, dtype);
 }
 
+ExprId GroupLowering::computed(ExprId x) {
+  return exprs_.convert(x, compute_dtype(exprs_.dtype(x)));
+}
+
 void GroupLowering::remember(const Fold& fold, ExprId value) {
-  memo_[{fold.node->result, fold.index, fold.guard}] = value;
+  memo_[{fold.node->result, fold.index, fold.guard}] =
+      exprs_.convert(value, body_.type(fold.node->result).dtype);
 }
 
 void GroupLowering::store(const std::vector<std::size_t>& outputs, const Dims& space, const Index& index,
@@ -301,7 +305,7 @@ void GroupLowering::lower_rows(const KernelSpace& space) {
 
   std::vector<Accumulation> tail_sums;
   for (const Node* node : tail) {
-    const DType dtype = body_.type(node->operands[0]).dtype;
+    const DType dtype = compute_dtype(body_.type(node->operands[0]).dtype);
     const Combine combine = combine_of(reduce_spec(*node).kind, dtype);
     tail_sums.push_back({{node, {}}, combine, accumulator(dtype, loop::start_value(exprs_, combine, dtype))});
   }
@@ -318,7 +322,7 @@ void GroupLowering::lower_rows(const KernelSpace& space) {
       close_loops();
     }
     std::vector<ExprId> values;
-    for (const Accumulation& sum : tail_sums) values.push_back(at(sum.fold.node->operands[0], row));
+    for (const Accumulation& sum : tail_sums) values.push_back(computed(at(sum.fold.node->operands[0], row)));
     store(row_outputs, rows, row, &values);
     for (std::size_t i = 0; i < values.size(); ++i)
       scopes_.back().body.push_back(
@@ -326,7 +330,7 @@ void GroupLowering::lower_rows(const KernelSpace& space) {
     close_loops();
   }
   for (const Accumulation& sum : tail_sums)
-    remember(sum.fold, take(sum.accumulator, body_.type(sum.fold.node->result).dtype, "r"));
+    remember(sum.fold, take(sum.accumulator, compute_dtype(body_.type(sum.fold.node->result).dtype), "r"));
   for (const std::size_t k : tail_outputs) {
     const Dims& shape = body_.type(body_.results()[k]).shape;
     const Index index = open_loops(shape, "i");

@@ -73,6 +73,9 @@ class GroupLowering {
   loop::BufferId accumulator(DType dtype, loop::ExprId start);
   /// Let name = accumulator[0], in the innermost scope.
   loop::ExprId take(loop::BufferId accumulator, DType dtype, const std::string& name);
+  /// An element in the dtype it is folded in: halves are accumulated in f32 and rounded once, at the end.
+  loop::ExprId computed(loop::ExprId x);
+  /// `value`, converted to the result's dtype, is what the fold gives.
   void remember(const Fold& fold, loop::ExprId value);
 
   void lower_pass(const Dims& space);

@@ -16,7 +16,12 @@ TEST(Array, FromScalarsTakesTheirDtype) {
   EXPECT_EQ(Array(std::int64_t{1}).dtype(), DType::kI64);
   EXPECT_EQ(Array(1u).dtype(), DType::kU32);
   EXPECT_EQ(Array(true).dtype(), DType::kBool);
-  EXPECT_EQ(Array(std::size_t{7}).dtype(), DType::kI64);
+  EXPECT_EQ(Array(std::size_t{7}).dtype(), DType::kU64);
+  EXPECT_EQ(Array(std::uint8_t{200}).dtype(), DType::kU8);
+  EXPECT_EQ(Array(std::int16_t{-7}).item<std::int16_t>(), -7);
+  EXPECT_EQ(Array(UINT64_MAX).item<std::uint64_t>(), UINT64_MAX);
+  EXPECT_EQ(Array(Half(1.5)).dtype(), DType::kF16);
+  EXPECT_EQ(Array(BFloat16(0.1f)).item<double>(), 0.10009765625);
   EXPECT_EQ(Array(2.5f).shape(), Dims{});
   EXPECT_EQ(Array(2.5f).item<float>(), 2.5f);
 }

@@ -1,4 +1,7 @@
+#include <array>
 #include <limits>
+#include <sstream>
+#include <string_view>
 
 #include "support/arrays.h"
 
@@ -74,6 +77,73 @@ TEST(Dtypes, ScalarsAdoptAndArraysPromote) {
   EXPECT_EQ((i32 * 2.5).item<double>(), 7.5);
   EXPECT_EQ((i64 + (std::int64_t{1} << 60)).item<std::int64_t>(), (std::int64_t{1} << 60) + 3);
   EXPECT_EQ((i32 / 2).item<int>(), 1);
+}
+
+/// numpy.promote_types of JAX (with 64-bit types), row by row; u64 with a signed integer gives f64.
+TEST(Dtypes, PromotionIsJaxs) {
+  constexpr std::array kOrder = {DType::kBool, DType::kU8,  DType::kU16, DType::kU32, DType::kU64,
+                                 DType::kI8,   DType::kI16, DType::kI32, DType::kI64, DType::kBF16,
+                                 DType::kF16,  DType::kF32, DType::kF64};
+  constexpr std::array<std::string_view, 13> kRows = {
+      "bool u8 u16 u32 u64 i8 i16 i32 i64 bf16 f16 f32 f64",
+      "u8 u8 u16 u32 u64 i16 i16 i32 i64 bf16 f16 f32 f64",
+      "u16 u16 u16 u32 u64 i32 i32 i32 i64 bf16 f16 f32 f64",
+      "u32 u32 u32 u32 u64 i64 i64 i64 i64 bf16 f16 f32 f64",
+      "u64 u64 u64 u64 u64 f64 f64 f64 f64 bf16 f16 f32 f64",
+      "i8 i16 i32 i64 f64 i8 i16 i32 i64 bf16 f16 f32 f64",
+      "i16 i16 i32 i64 f64 i16 i16 i32 i64 bf16 f16 f32 f64",
+      "i32 i32 i32 i64 f64 i32 i32 i32 i64 bf16 f16 f32 f64",
+      "i64 i64 i64 i64 f64 i64 i64 i64 i64 bf16 f16 f32 f64",
+      "bf16 bf16 bf16 bf16 bf16 bf16 bf16 bf16 bf16 bf16 f32 f32 f64",
+      "f16 f16 f16 f16 f16 f16 f16 f16 f16 f32 f16 f32 f64",
+      "f32 f32 f32 f32 f32 f32 f32 f32 f32 f32 f32 f32 f64",
+      "f64 f64 f64 f64 f64 f64 f64 f64 f64 f64 f64 f64 f64"};
+  for (std::size_t i = 0; i < kOrder.size(); ++i) {
+    std::istringstream row{std::string(kRows[i])};
+    for (const DType other : kOrder) {
+      std::string expected;
+      row >> expected;
+      EXPECT_EQ(to_string((zeros({}, kOrder[i]) == zeros({}, other)).dtype()), "bool");
+      EXPECT_EQ(to_string(where(true, zeros({}, kOrder[i]), zeros({}, other)).dtype()), expected)
+          << to_string(kOrder[i]) << " and " << to_string(other);
+    }
+  }
+}
+
+TEST(Dtypes, ScalarsAreWeakAmongNarrowOnes) {
+  const Array u8(std::uint8_t{200}), i8(std::int8_t{100}), u64(UINT64_MAX), bf16(BFloat16(1.5)), f16(Half(3));
+  EXPECT_EQ((u8 + 100).item<int>(), 44);  // wraps
+  EXPECT_EQ((i8 + 28).item<int>(), -128);
+  EXPECT_EQ((i8 * 0.5).dtype(), DType::kF32);
+  EXPECT_EQ((u64 - 1).item<std::uint64_t>(), UINT64_MAX - 1);
+  EXPECT_EQ((u64 / UINT64_MAX).item<int>(), 1);
+  EXPECT_EQ((bf16 * 0.1).dtype(), DType::kBF16);
+  EXPECT_EQ((bf16 * 2).item<BFloat16>(), 3.0F);
+  EXPECT_EQ((f16 / 7).item<Half>(), static_cast<float>(Half(3.0F / 7)));
+  EXPECT_EQ(to_string(f16 / 7), "f16[] 0.4287");
+  EXPECT_EQ(to_string(Array({std::int8_t{65}, std::int8_t{-1}}, {2})), "i8[2] [65, -1]");
+  EXPECT_EQ(testing::error_of<TypeError>([&] { u8 + 256; }).substr(0, 34),
+            "the scalar 256 does not fit u8, th");
+  EXPECT_EQ(testing::error_of<TypeError>([&] { u64 + -1; }).substr(0, 34),
+            "the scalar -1 does not fit u64, th");
+  EXPECT_EQ(testing::error_of<TypeError>([&] { Array(1) + UINT64_MAX; }).substr(0, 31),
+            "the scalar 18446744073709551615");
+  EXPECT_EQ((Array(1.5f) * UINT64_MAX).item<float>(), 1.5F * 0x1p64F);
+  EXPECT_EQ(Array({Half(1), Half(2)}, {2}).to_vector<Half>()[1].bits, Half(2).bits);
+}
+
+TEST(Dtypes, ProductsInAPreferredDtype) {
+  const Array x = full({2, 300}, 1.0, DType::kBF16), y = full({300, 2}, 1.0, DType::kBF16);
+  expect_array(dot_general(x, y, {{1}, {0}}), "bf16[2,2]", {300, 300, 300, 300});
+  expect_array(dot_general(x * 1.0625, y, {{1}, {0}, {}, {}, DType::kF32}), "f32[2,2]",
+               {318.75, 318.75, 318.75, 318.75});
+  const Array bytes = full({200}, 127, DType::kI8);
+  EXPECT_EQ(dot_general(bytes, bytes, {{0}, {0}, {}, {}, DType::kI32}).item<int>(), 127 * 127 * 200);
+  EXPECT_EQ(sum(full({1000}, 1.0, DType::kBF16)).item<float>(),
+            1000.0F);  // added up in bf16 it would stay 256
+  EXPECT_EQ(to_string(mean(full({70000}, 2.0, DType::kF16))), "f16[] 2");  // though the sum is no f16
+  EXPECT_EQ(to_string(sum(full({300}, 127, DType::kI8))), "i32[] 38100");
+  EXPECT_EQ(to_string(sum(full({300}, 255, DType::kU8))), "u32[] 76500");
 }
 
 TEST(Ops, Elementwise) {

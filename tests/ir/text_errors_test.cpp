@@ -154,7 +154,10 @@ TEST(TextErrors, InConstants) {
   EXPECT_EQ(constant_error("i32[] 2147483648"), "30: '2147483648' does not fit i32");
   EXPECT_EQ(constant_error("u32[] -1"), "30: '-1' does not fit u32");
   EXPECT_EQ(constant_error("bool[] 1"), "31: '1' is neither true nor false");
-  EXPECT_EQ(constant_error("bf16[] 1"), "31: '1' must be given as bits, such as 0x3c00");
+  EXPECT_EQ(constant_error("f16[] 65520"), "30: '65520' does not fit f16");
+  EXPECT_EQ(constant_error("bf16[] 0x12345"), "31: '0x12345' does not fit bf16");
+  EXPECT_EQ(constant_error("i8[] 128"), "29: '128' does not fit i8");
+  EXPECT_EQ(constant_error("u64[] 18446744073709551616"), "30: '18446744073709551616' does not fit u64");
   EXPECT_EQ(constant_error("f32[2] hex \"00\""), "35: 2 hexadecimal digits, but f32[2] has 8 bytes");
   EXPECT_EQ(constant_error("f32[1] hex \"0000003g\""), "35: not all of these are hexadecimal digits");
   EXPECT_EQ(constant_error("f32[1000000,1000000] [1"),

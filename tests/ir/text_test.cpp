@@ -204,7 +204,7 @@ TEST(Text, ConstantsOfEveryDType) {
   EXPECT_EQ(constant_text(flags), "bool[2] [false, true]");
   Literal halves({DType::kF16, {1}});
   set_element_bits(halves, 0, 0x3c00);
-  EXPECT_EQ(constant_text(halves), "f16[1] [0x3c00]");
+  EXPECT_EQ(constant_text(halves), "f16[1] [1]");
   EXPECT_EQ(constant_text(Literal::full({DType::kU32, {65}}, 258)).substr(0, 30),
             "u32[65] hex \"02010000020100000");
 }

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "ir/with_type.h"
+
 namespace adze::testing {
 
 /// The elements of any dtype as doubles.
@@ -15,29 +17,7 @@ inline std::vector<double> values_of(const Array& array) {
   const auto append = [&](auto elements) {
     for (const auto element : elements) result.push_back(static_cast<double>(element));
   };
-  switch (array.dtype()) {
-    case DType::kBool:
-      append(array.data<bool>());
-      break;
-    case DType::kI32:
-      append(array.data<std::int32_t>());
-      break;
-    case DType::kI64:
-      append(array.data<std::int64_t>());
-      break;
-    case DType::kU32:
-      append(array.data<std::uint32_t>());
-      break;
-    case DType::kF32:
-      append(array.data<float>());
-      break;
-    case DType::kF64:
-      append(array.data<double>());
-      break;
-    case DType::kF16:
-    case DType::kBF16:
-      ADD_FAILURE() << "no such elements";
-  }
+  with_type(array.dtype(), [&]<class T>() { append(array.data<T>()); });
   return result;
 }
 

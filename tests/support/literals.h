@@ -42,6 +42,12 @@ Literal scalar(T value) {
   return tensor<T>({}, {value});
 }
 
+/// A number of one of the 16-bit formats by its place in their order; the sign of a zero counts.
+inline double half_place(DType dtype, double x) {
+  const auto bits = static_cast<std::int16_t>(dtype == DType::kF16 ? Half(x).bits : BFloat16(x).bits);
+  return bits >= 0 ? bits : -(bits & 0x7fff) - 1;
+}
+
 /// Distance in units in the last place between two numbers of one float type; 0 for two NaNs of any kind,
 /// infinite where only one is NaN. Zeros of different sign are 1 apart, so that 0 means the same bits.
 template <class T>
@@ -83,8 +89,11 @@ inline std::string difference(const Literal& actual, const Literal& expected, To
       const bool same = a == e || (std::isnan(a) && std::isnan(e));
       close = same || std::fabs(a - e) <= tolerance.relative * std::max(1.0, std::fabs(e));
     } else {
-      ulp = expected.type().dtype == DType::kF32 ? ulp_distance(static_cast<float>(a), static_cast<float>(e))
-                                                 : ulp_distance(a, e);
+      const DType dtype = expected.type().dtype;
+      const bool numbers = !std::isnan(a) && !std::isnan(e);
+      ulp = dtype == DType::kF32        ? ulp_distance(static_cast<float>(a), static_cast<float>(e))
+            : is_half(dtype) && numbers ? std::fabs(half_place(dtype, a) - half_place(dtype, e))
+                                        : ulp_distance(a, e);
       // A zero's sign only matters where the bits must be the same.
       close = ulp <= tolerance.max_ulp || (tolerance.max_ulp > 0 && a == e);
     }

@@ -172,9 +172,8 @@ inline ::testing::AssertionResult same_elements(DType dtype, const std::vector<s
     const std::uint64_t want = loop::read_element(dtype, expected.data() + i * byte_size(dtype));
     const std::uint64_t got = loop::read_element(dtype, actual.data() + i * byte_size(dtype));
     const auto is_nan = [&](std::uint64_t bits) {
-      return dtype == DType::kF32   ? std::isnan(loop::from_bits<float>(bits))
-             : dtype == DType::kF64 ? std::isnan(loop::from_bits<double>(bits))
-                                    : false;
+      return is_float(dtype) &&
+             std::isnan(loop::from_bits<double>(loop::convert_bits(bits, dtype, DType::kF64)));
     };
     if (want == got || (is_nan(want) && is_nan(got))) continue;
     return ::testing::AssertionFailure()

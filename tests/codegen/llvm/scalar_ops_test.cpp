@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "ir/with_type.h"
 #include "support/native_kernels.h"
 
 // Every scalar instruction, on every dtype, as scalar and as vector code, on values where things go wrong.
@@ -12,7 +13,6 @@ namespace {
 using namespace loop;
 using namespace testing;
 
-constexpr DType kDTypes[] = {DType::kBool, DType::kI32, DType::kI64, DType::kU32, DType::kF32, DType::kF64};
 constexpr ScalarOp kOps[] = {
 #define ADZE_SCALAR_OP(name, ...) ScalarOp::name,
 #include "ir/scalar_ops.def"
@@ -57,6 +57,12 @@ std::vector<T> special_values() {
             T(4294967295.0),
             T(9.3),
             T(-88.5)};
+  } else if constexpr (is_half_type<T>) {
+    std::vector<T> values;  // every exponent, many mantissas
+    for (std::uint32_t bits = 0; bits < 0x10000; bits += 29) {
+      values.push_back(T::from_bits(static_cast<std::uint16_t>(bits)));
+    }
+    return values;
   } else if constexpr (std::is_same_v<T, bool>) {
     return {false, true, true, false};
   } else {
@@ -68,6 +74,9 @@ std::vector<T> special_values() {
             T(-2),
             T(7),
             T(-7),
+            T(8),
+            T(15),
+            T(16),
             T(31),
             T(32),
             T(33),
@@ -76,10 +85,13 @@ std::vector<T> special_values() {
             T(100),
             Limits::min(),
             Limits::max(),
-            Limits::max() - 1,
-            Limits::min() + 1,
-            T(1) << 24,
-            (T(1) << 24) + 1};
+            static_cast<T>(Limits::max() - 1),
+            static_cast<T>(Limits::min() + 1),
+            static_cast<T>(std::uint64_t{1} << 24),
+            static_cast<T>((std::uint64_t{1} << 24) + 1),
+            static_cast<T>((std::uint64_t{1} << 53) + 1),
+            static_cast<T>((std::uint64_t{1} << 40) + (std::uint64_t{1} << 16) + 1),
+            static_cast<T>((std::uint64_t{1} << 63) + (std::uint64_t{1} << 39) + 1)};
   }
 }
 
@@ -93,20 +105,7 @@ std::vector<std::byte> special_bytes(DType dtype) {
     }
     return result;
   };
-  switch (dtype) {
-    case DType::kBool:
-      return pack(special_values<bool>());
-    case DType::kI32:
-      return pack(special_values<std::int32_t>());
-    case DType::kI64:
-      return pack(special_values<std::int64_t>());
-    case DType::kU32:
-      return pack(special_values<std::uint32_t>());
-    case DType::kF32:
-      return pack(special_values<float>());
-    default:
-      return pack(special_values<double>());
-  }
+  return with_type(dtype, [&]<class T>() { return pack(special_values<T>()); });
 }
 
 /// Element i of `operand` in a list of all combinations.
@@ -239,10 +238,10 @@ TEST_P(ScalarOps, ConversionsEqualTheHostMeaning) {
   const BufferId input = b.input("x", from, size);
   std::vector<BufferId> scalar_outputs, vector_outputs;
   const auto takes_bits = [&](DType to) {
-    return to != from && byte_size(to) == byte_size(from) && from != DType::kBool;
+    return to != from && byte_size(to) == byte_size(from) && from != DType::kBool && to != DType::kBool;
   };
   for (std::vector<BufferId>* outputs : {&scalar_outputs, &vector_outputs}) {
-    for (const DType to : kDTypes) {
+    for (const DType to : all_dtypes()) {
       for (int i = 0; i < 1 + takes_bits(to); ++i) {
         outputs->push_back(b.output("out", to, size));
         arrays.emplace_back(static_cast<std::size_t>(size) * byte_size(to));
@@ -251,7 +250,7 @@ TEST_P(ScalarOps, ConversionsEqualTheHostMeaning) {
   }
   add_loops(b, size, scalar_outputs, vector_outputs, [&](ExprId index) {
     std::vector<ExprId> results;
-    for (const DType to : kDTypes) {
+    for (const DType to : all_dtypes()) {
       results.push_back(b.e.convert(b.load(input, index), to));
       if (takes_bits(to)) results.push_back(b.e.bitcast(b.load(input, index), to));
     }
@@ -310,7 +309,7 @@ TEST_P(ScalarOps, Select) {
   expect_native_equals_interpreter(b.kernel, {values, flags, values, values});
 }
 
-INSTANTIATE_TEST_SUITE_P(DTypes, ScalarOps, ::testing::ValuesIn(kDTypes),
+INSTANTIATE_TEST_SUITE_P(DTypes, ScalarOps, ::testing::ValuesIn(all_dtypes().begin(), all_dtypes().end()),
                          [](const auto& test) { return std::string(to_string(test.param)); });
 
 }  // namespace
