@@ -257,6 +257,7 @@ bool Fuser::may_fuse(const std::vector<std::size_t>& parts, NodeId producer, Clu
   };
   std::vector<ValueId> outputs;
   for (const NodeId node : merged.nodes) {
+    if (rules_.is_opaque(node)) return false;  // a kernel of its own, of whose results any may be unused
     const ValueId value = graph_.node(node).result;
     const std::vector<NodeId>& readers = consumers_[value.index];
     if (is_result_[value.index] || !std::all_of(readers.begin(), readers.end(), is_inside)) {
