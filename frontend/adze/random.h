@@ -58,5 +58,7 @@ Array categorical(const Array& key, Operand logits, std::int64_t axis = -1, std:
 Array randint(const Array& key, Dims shape, std::int32_t low, std::int32_t high);
 /// 0 ... n - 1 (i32) in random order.
 Array permutation(const Array& key, std::int64_t n);
+/// The slices of `x` along `axis` in random order.
+Array permutation(const Array& key, const Array& x, std::int64_t axis = 0);
 
 }  // namespace adze::random

@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "adze/indexing.h"
 #include "adze/trace.h"
 #include "frontend/emit.h"
 #include "frontend/random/host.h"
@@ -49,16 +50,20 @@ Words words(const Array& key, std::int64_t count) {
 
 Array flat_bits(const Array& key, std::int64_t count) {
   const Words w = words(key, count);
-  return (w.first | w.second) - (w.first & w.second);  // exclusive or
+  return adze::detail::apply_numpy(op_xor_, {w.first, w.second});
+}
+
+Array shift_right(const Array& bits, int count) {
+  return adze::detail::apply_numpy(op_shift_right_logical, {bits, count});
 }
 
 /// In [0, 1), flat: what JAX makes by putting the bits into the mantissa of a number in [1, 2).
 Array unit(const Array& key, std::int64_t count, DType dtype) {
   if (dtype == DType::kF32) {
-    return astype(astype(flat_bits(key, count) / 512, DType::kI32), DType::kF32) * 0x1p-23;
+    return astype(astype(shift_right(flat_bits(key, count), 9), DType::kI32), DType::kF32) * 0x1p-23;
   }
   const Words w = words(key, count);
-  return astype(w.first, DType::kF64) * 0x1p-32 + astype(w.second / 4096, DType::kF64) * 0x1p-52;
+  return astype(w.first, DType::kF64) * 0x1p-32 + astype(shift_right(w.second, 12), DType::kF64) * 0x1p-52;
 }
 
 Array traced_uniform(const Array& key, const Dims& shape, double low, double high, DType dtype) {
@@ -78,8 +83,8 @@ Array normal_between(const char* what, const Array& key, Dims shape, double low,
   if (at_once(what, key)) {
     return host::normal_between(host::read_key(key), std::move(shape), low, high, dtype);
   }
-  throw RuntimeError(fmt::format(
-      "random::{}: made on the host, not inside a traced function; draw before and pass it in", what));
+  constexpr double kSqrtTwo = 1.41421356237309504880;
+  return kSqrtTwo * adze::detail::apply(op_erf_inv, {traced_uniform(key, shape, low, high, dtype)});
 }
 
 }  // namespace
@@ -222,8 +227,21 @@ Array permutation(const Array& key, std::int64_t n) {
   const double size = static_cast<double>(std::max<std::int64_t>(n, 1));
   const int rounds = static_cast<int>(std::ceil(3 * std::log(size) / std::log(4294967295.0)));
   if (at_once("permutation", key)) return host::permutation(host::read_key(key), n, rounds);
-  throw RuntimeError(
-      "random::permutation: inside a traced function there are no permutations; draw before and pass it in");
+  Array from = key, order = iota({n}, 0);
+  for (int round = 0; round < rounds; ++round) {
+    const auto [next, draw] = split<2>(from);
+    from = next;
+    order = sort({bits(draw, {n}), order})[1];
+  }
+  return order;
+}
+
+Array permutation(const Array& key, const Array& x, std::int64_t axis) {
+  const Operand operand(x);
+  const std::int64_t place = adze::detail::checked(
+      operand, [&] { return adze::detail::resolve_axis("random::permutation", axis, x.rank()); });
+  const Array order = permutation(key, x.shape()[static_cast<std::size_t>(place)]);
+  return take(x, order, place, IndexMode::kPromiseInBounds);
 }
 
 }  // namespace adze::random

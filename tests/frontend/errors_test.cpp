@@ -153,12 +153,5 @@ TEST(Errors, AThrowingFunctionEndsItsTrace) {
   EXPECT_EQ((Array(1.0f) + 1).item<float>(), 2.0f);
 }
 
-TEST(Errors, RandomNumbersInsideATrace) {
-  const auto f =
-      compile([](const Array& x) { return x + random::normal(random::key(0), {2}); }, {.name = "f"});
-  EXPECT_EQ(error_of<RuntimeError>([&] { f(ones({2})); }).substr(0, 34),
-            "random::normal: made on the host, ");
-}
-
 }  // namespace
 }  // namespace adze

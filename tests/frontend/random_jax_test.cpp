@@ -55,7 +55,27 @@ TEST(RandomJax, Integers) {
   expect_draw("randint over all",
               [](const Array& key) { return random::randint(key, {4}, INT32_MIN, INT32_MAX); }, "i32[4]",
               {977810628, 1236381714, -1367112521, -1019495231});
-  expect_array(random::permutation(random::key(42), 12), "i32[12]", {7, 4, 2, 5, 3, 6, 10, 11, 8, 9, 0, 1});
+  expect_draw("permutation", [](const Array& key) { return random::permutation(key, 12); }, "i32[12]",
+              {7, 4, 2, 5, 3, 6, 10, 11, 8, 9, 0, 1});
+  // jax.random.permutation(key, x, axis=1)
+  expect_draw("of columns",
+              [](const Array& key) {
+                return random::permutation(key, reshape(arange(24), {2, 12}), 1);
+              },
+              "i32[2,12]",
+              {7, 4, 2, 5, 3, 6, 10, 11, 8, 9, 0, 1, 19, 16, 14, 17, 15, 18, 22, 23, 20, 21, 12, 13});
+}
+
+TEST(RandomJax, KeysCanBeMapped) {
+  const Array keys = random::split_stacked(random::key(42), 3);
+  const auto draw = [](const Array& key) {
+    const auto [a, b] = random::split<2>(key);
+    return random::uniform(a, {4}) + astype(random::permutation(b, 4), DType::kF32);
+  };
+  const Array mapped = compile(vmap(draw))(keys);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    expect_array(index(mapped, i), "f32[4]", testing::values_of(draw(index(keys, i))));
+  }
 }
 
 TEST(RandomJax, Categorical) {
@@ -79,23 +99,29 @@ TEST(RandomJax, Categorical) {
 }
 
 TEST(RandomJax, Normal) {
-  const Array key = random::key(42);
-  expect_array(random::normal(key, {5}), "f32[5]",
-               {-0.02830461598932743, 0.4671318531036377, 0.2957029640674591, 0.15354591608047485,
-                -0.12403281778097153},
-               2e-7);
-  expect_array(random::normal(key, {3}, DType::kF64), "f64[3]",
-               {-0.18471174528191162, -2.169824560397754, 0.18693555179382582}, 1e-15);
-  expect_array(random::truncated_normal(key, {5}, -2, 2), "f32[5]",
-               {-0.027016498148441315, 0.44438081979751587, 0.2818770706653595, 0.14650805294513702,
-                -0.11836230009794235},
-               2e-7);
-  expect_array(
-      random::truncated_normal(key, {5}, 0.5, 3), "f32[5]",
+  expect_draw(
+      "normal", [](const Array& key) { return random::normal(key, {5}); }, "f32[5]",
+      {-0.02830461598932743, 0.4671318531036377, 0.2957029640674591, 0.15354591608047485,
+       -0.12403281778097153},
+      3e-7);
+  expect_draw(
+      "normal f64", [](const Array& key) { return random::normal(key, {3}, DType::kF64); }, "f64[3]",
+      {-0.18471174528191162, -2.169824560397754, 0.18693555179382582}, 1e-14);
+  expect_draw(
+      "truncated normal", [](const Array& key) { return random::truncated_normal(key, {5}, -2, 2); },
+      "f32[5]",
+      {-0.027016498148441315, 0.44438081979751587, 0.2818770706653595, 0.14650805294513702,
+       -0.11836230009794235},
+      3e-7);
+  expect_draw(
+      "far from the middle", [](const Array& key) { return random::truncated_normal(key, {5}, 0.5, 3); },
+      "f32[5]",
       {1.0010056495666504, 1.2831929922103882, 1.1788620948791504, 1.0975507497787476, 0.95374995470047},
       1e-6);
-  expect_array(random::truncated_normal(key, {3}, -1, 2, DType::kF64), "f64[3]",
-               {0.01998452592513169, -0.9504476695340623, 0.32827144083703297}, 1e-14);
+  expect_draw(
+      "truncated normal f64",
+      [](const Array& key) { return random::truncated_normal(key, {3}, -1, 2, DType::kF64); }, "f64[3]",
+      {0.01998452592513169, -0.9504476695340623, 0.32827144083703297}, 1e-14);
 }
 
 }  // namespace
