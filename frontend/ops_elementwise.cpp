@@ -129,7 +129,7 @@ Array operator&(Operand a, Operand b) {
 Array operator|(Operand a, Operand b) {
   return apply_numpy(op_or_, {a, b});
 }
-Array operator!(Operand a) {
+Array operator!(const Array& a) {
   return apply(op_not_, {a});
 }
 Array operator~(Operand a) {
@@ -142,7 +142,7 @@ Array logical_or(Operand a, Operand b) {
   return a | b;
 }
 Array logical_not(Operand a) {
-  return !a;
+  return apply(op_not_, {a});
 }
 
 Array where(Operand condition, Operand a, Operand b) {
@@ -224,6 +224,17 @@ Array elu(Operand x, double alpha) {
   return where(x > 0, x, alpha * expm1(where(x > 0, 0, x)));
 }
 
+Array selu(Operand x) {
+  const Composition here("selu", x.at());
+  return 1.0507009873554804934 * elu(x, 1.6732632423543772848);
+}
+
+Array glu(Operand x, std::int64_t axis) {
+  const Composition here("glu", x.at());
+  const std::vector<Array> halves = split(x, 2, axis);
+  return halves[0] * sigmoid(halves[1]);
+}
+
 Array sigmoid(Operand x) {
   const Composition here("sigmoid", x.at());
   return apply_float(op_logistic, x);
@@ -234,8 +245,10 @@ Array silu(Operand x) {
   return x * sigmoid(x);
 }
 
-Array gelu(Operand x) {
+Array gelu(Operand x, bool approximate) {
   const Composition here("gelu", x.at());
+  constexpr double kSqrtHalf = 0.70710678118654752440;
+  if (!approximate) return 0.5 * x * apply_float(op_erfc, -kSqrtHalf * x);  // 1 + erf(x) cancels below 0
   constexpr double kSqrtTwoOverPi = 0.79788456080286535588;
   return 0.5 * x * (1 + tanh(kSqrtTwoOverPi * (x + 0.044715 * pow(x, 3))));
 }

@@ -3,6 +3,7 @@
 /// Layers, losses, initial values. A layer is an aggregate of Arrays with a call operator: write your own the
 /// same way. Where shapes are given, "..." stands for any leading dimensions.
 #include "adze/nn/attention.h"
+#include "adze/nn/conv.h"
 #include "adze/nn/init.h"
 #include "adze/nn/layers.h"
 #include "adze/nn/losses.h"
@@ -13,10 +14,12 @@ namespace adze::nn {
 
 using adze::elu;
 using adze::gelu;
+using adze::glu;
 using adze::leaky_relu;
 using adze::log_softmax;
 using adze::logsumexp;
 using adze::relu;
+using adze::selu;
 using adze::sigmoid;
 using adze::silu;
 using adze::softmax;

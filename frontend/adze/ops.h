@@ -100,7 +100,7 @@ Array operator>=(Operand a, Operand b);
 
 Array operator&(Operand a, Operand b);
 Array operator|(Operand a, Operand b);
-Array operator!(Operand a);
+Array operator!(const Array& a);  ///< not an Operand: that would be as good as the conversion to bool
 Array operator~(Operand a);
 Array logical_and(Operand a, Operand b);
 Array logical_or(Operand a, Operand b);
@@ -137,9 +137,17 @@ Array stop_gradient(Operand x);
 Array relu(Operand x);
 Array leaky_relu(Operand x, double slope = 0.01);
 Array elu(Operand x, double alpha = 1);
+/// 1.0507 elu(x, 1.6733): keeps mean 0 and variance 1. Klambauer et al., "Self-normalizing neural networks",
+/// 2017.
+Array selu(Operand x);
 Array sigmoid(Operand x);
 Array silu(Operand x);
-Array gelu(Operand x);  ///< the tanh approximation
+/// x P(X <= x) for a standard normal X: by tanh, near enough to 5e-4, or exactly by erf. Hendrycks and
+/// Gimpel, "Gaussian error linear units", 2016.
+Array gelu(Operand x, bool approximate = true);
+/// a sigmoid(b) for the two halves of x along `axis`. Dauphin et al., "Language modeling with gated
+/// convolutional networks", 2017.
+Array glu(Operand x, std::int64_t axis = -1);
 /// log(1 + exp(x)), without overflow.
 Array softplus(Operand x);
 Array softmax(Operand x, Axes axes = -1);

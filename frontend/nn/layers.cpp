@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "adze/indexing.h"
 #include "adze/ops.h"
 #include "adze/random.h"
 #include "frontend/emit.h"
@@ -24,8 +25,17 @@ Dims normalised_axes(const char* what, Operand x, const Array& scale) {
   return axes;
 }
 
-Array normalise(Operand x, Operand mean, Operand variance, double epsilon) {
-  return (x - mean) * rsqrt(variance + epsilon);
+bool is_narrow(DType dtype) {
+  return dtype == DType::kF16 || dtype == DType::kBF16;
+}
+
+/// What means and variances are computed from: f16 and bf16 have too few digits.
+Array widened(Operand x) {
+  return is_narrow(x.type().dtype) ? astype(x, DType::kF32) : x.array();
+}
+/// Undoes it for the result.
+Array narrowed(const Array& result, Operand x) {
+  return is_narrow(x.type().dtype) ? astype(result, x.type().dtype) : result;
 }
 
 }  // namespace
@@ -40,11 +50,25 @@ Linear linear(const Array& key, std::int64_t in, std::int64_t out, DType dtype) 
   return {random::normal(key, {in, out}, dtype) * scale, zeros({out}, dtype)};
 }
 
+Array Embedding::operator()(Operand ids) const {
+  const Composition here("embedding", ids.at());
+  return take(table, ids, 0);
+}
+
+Array Embedding::attend(Operand x) const {
+  const Composition here("embedding", x.at());
+  return dot_general(x, table, {{x.type().rank() - 1}, {1}});
+}
+
+Embedding embedding(const Array& key, std::int64_t count, std::int64_t features, DType dtype) {
+  return {random::normal(key, {count, features}, dtype) / std::sqrt(static_cast<double>(features))};
+}
+
 Array LayerNorm::operator()(Operand x) const {
   const Composition here("layer_norm", x.at());
   const Dims axes = normalised_axes("layer_norm", x, scale);
-  const Array centred = x - mean(x, axes, true);
-  return centred * rsqrt(mean(square(centred), axes, true) + epsilon) * scale + bias;
+  const Array wide = widened(x), centred = wide - mean(wide, axes, true);
+  return narrowed(centred * rsqrt(mean(square(centred), axes, true) + epsilon) * scale + bias, x);
 }
 
 LayerNorm layer_norm(Dims shape, DType dtype) {
@@ -54,7 +78,8 @@ LayerNorm layer_norm(Dims shape, DType dtype) {
 Array RmsNorm::operator()(Operand x) const {
   const Composition here("rms_norm", x.at());
   const Dims axes = normalised_axes("rms_norm", x, scale);
-  return x * rsqrt(mean(square(x), axes, true) + epsilon) * scale;
+  const Array wide = widened(x);
+  return narrowed(wide * rsqrt(mean(square(wide), axes, true) + epsilon) * scale, x);
 }
 
 RmsNorm rms_norm(Dims shape, DType dtype) {
@@ -65,20 +90,21 @@ std::pair<Array, BatchNormState> BatchNorm::train(Operand x, const BatchNormStat
   const Composition here("batch_norm", x.at());
   Dims axes;
   for (std::int64_t axis = 0; axis < normalised_axes("batch_norm", x, scale)[0]; ++axis) axes.push_back(axis);
-  const Array batch_mean = mean(x, axes);
-  const Array centred = x - batch_mean;
+  const Array wide = widened(x), batch_mean = mean(wide, axes);
+  const Array centred = wide - batch_mean;
   const Array batch_variance = mean(square(centred), axes);
   const auto average = [&](const Array& old, const Array& now) {
-    return stop_gradient(momentum * old + (1 - momentum) * now);
+    return astype(stop_gradient(momentum * old + (1 - momentum) * now), old.dtype());
   };
-  return {centred * rsqrt(batch_variance + epsilon) * scale + bias,
+  return {narrowed(centred * rsqrt(batch_variance + epsilon) * scale + bias, x),
           {average(state.mean, batch_mean), average(state.variance, batch_variance)}};
 }
 
 Array BatchNorm::operator()(Operand x, const BatchNormState& state) const {
   const Composition here("batch_norm", x.at());
   normalised_axes("batch_norm", x, scale);
-  return normalise(x, state.mean, state.variance, epsilon) * scale + bias;
+  const Array y = (widened(x) - state.mean) * rsqrt(widened(state.variance) + epsilon) * scale + bias;
+  return narrowed(y, x);
 }
 
 BatchNorm batch_norm(std::int64_t features, DType dtype) {

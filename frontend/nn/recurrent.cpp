@@ -5,6 +5,7 @@
 
 #include "adze/ops.h"
 #include "adze/random.h"
+#include "frontend/emit.h"
 
 namespace adze::nn {
 namespace {
@@ -37,6 +38,14 @@ Weights gate_weights(const Array& key, std::int64_t in, std::int64_t hidden, std
 }
 
 }  // namespace
+
+Dims detail::batch_of_sequence(const Array& xs, const Location& at) {
+  if (xs.rank() < 2) {
+    adze::detail::fail(Operand(xs, at),
+                       "recurrent layer: a sequence is [time, ..., in], got " + to_string(xs.type()));
+  }
+  return {xs.shape().begin() + 1, xs.shape().end() - 1};
+}
 
 std::pair<Array, Array> RnnCell::operator()(const Array& state, Operand x) const {
   const Composition here("rnn_cell", x.at());

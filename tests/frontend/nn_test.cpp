@@ -27,6 +27,40 @@ Array by_rows(const Array& x, const F& row) {
   return Array(values, x.shape());
 }
 
+TEST(Embedding, LooksUpAndAttends) {
+  const nn::Embedding layer{draw(1, {5, 3})};
+  const Array ids({4, 0, 4, 2, 1, 4}, {2, 3});
+  const Array hot = one_hot(ids, 5, kF64);
+  expect_close(layer(ids), matmul(hot, layer.table), 1e-14);
+  EXPECT_TRUE(std::isnan(values_of(layer(Array(5)))[0]));
+  const Array x = draw(2, {2, 4, 3});
+  expect_close(layer.attend(x), matmul(x, transpose(layer.table)), 1e-14);
+  expect_gradient([&](const nn::Embedding& e) { return sum(sin(e.attend(sin(e(ids))))); }, layer);
+  EXPECT_NEAR(stddev(nn::embedding(random::key(3), 300, 100).table).item<double>(), 0.1, 2e-3);
+}
+
+TEST(Activations, NumbersOfJax) {
+  const Array x({-2.0, -0.5, 0.0, 0.5, 3.0}, {5});
+  expect_array(selu(x), "f64[5]",
+               {-1.520166468595695, -0.6917581878028712, 0.0, 0.5253504936777402, 3.1521029620664414}, 1e-15);
+  expect_array(gelu(x, false), "f64[5]",
+               {-0.04550026389635841, -0.15426876936299344, 0.0, 0.34573123063700656, 2.99595030590511},
+               1e-15);
+  expect_array(gelu(x), "f64[5]",
+               {-0.04540230591222494, -0.15428599017485609, 0.0, 0.3457140098251439, 2.996362607918227},
+               1e-15);
+  expect_array(elu(x), "f64[5]", {-0.8646647167633873, -0.3934693402873665, 0, 0.5, 3}, 1e-15);
+  expect_array(silu(x), "f64[5]",
+               {-0.2384058440442351, -0.1887703343990727, 0, 0.3112296656009273, 2.8577223804673}, 1e-15);
+  expect_array(leaky_relu(x), "f64[5]", {-0.02, -0.005, 0, 0.5, 3}, 1e-15);
+  expect_array(glu(Array({1.0, 2.0, 0.5, -1.0}, {4})), "f64[2]", {0.6224593312018546, 0.5378828427399902},
+               1e-15);
+  expect_array(glu(Array({1.0, 2.0, 0.5, -1.0}, {2, 2}), 0), "f64[1,2]",
+               {0.6224593312018546, 2 / (1 + std::exp(1.0))}, 1e-15);
+  expect_gradient([](const Array& a) { return sum(sin(selu(a) + gelu(a, false) * gelu(a))); }, x + 0.1);
+  expect_gradient([](const Array& a) { return sum(sin(glu(reshape(a, {5, 2}), 1))); }, draw(9, {10}));
+}
+
 TEST(LayerNorm, AgainstPlainLoops) {
   const Array x = draw(1, {3, 2, 5}) * 3 + 10;
   nn::LayerNorm layer = nn::layer_norm({5}, kF64);

@@ -125,6 +125,36 @@ TEST(Recurrent, Gru) {
   });
 }
 
+template <class Layer>
+void expect_layer(const Layer& layer, std::int64_t batch) {
+  const Array xs = random::normal(random::key(3), {kTime, batch, kIn}, kF64);
+  auto state = layer.cell.initial_state({batch});
+  std::vector<Array> outputs(kTime);
+  for (std::size_t i = 0; i < kTime; ++i) {
+    const std::size_t t = layer.reverse ? kTime - 1 - i : i;
+    std::tie(state, outputs[t]) = layer.cell(state, index(xs, static_cast<std::int64_t>(t)));
+  }
+  const auto [last, ys] = compile([](const Layer& l, const Array& x) { return l(x); })(layer, xs);
+  expect_close(ys, stack(outputs), 1e-13);
+  const std::vector<Array> actual = tree_leaves(last), expected = tree_leaves(state);
+  for (std::size_t i = 0; i < expected.size(); ++i) expect_close(actual[i], expected[i], 1e-13);
+  // From a state, in two parts.
+  if (!layer.reverse) {
+    const auto middle = layer(slice_axis(xs, 0, 0, 2)).first;
+    expect_close(layer(slice_axis(xs, 0, 2), middle).second, slice_axis(stack(outputs), 0, 2), 1e-13);
+  }
+  expect_gradient([](const std::pair<Layer, Array>& p) { return sum(sin(p.first(p.second).second)); },
+                  std::pair(layer, xs));
+}
+
+TEST(Recurrent, LayersAreTheirCellsInALoop) {
+  expect_layer(nn::Rnn{filled(nn::rnn_cell(random::key(0), kIn, kHidden, kF64))}, 2);
+  expect_layer(nn::Lstm{filled(nn::lstm_cell(random::key(0), kIn, kHidden, kF64)), true}, 2);
+  expect_layer(nn::Gru{filled(nn::gru_cell(random::key(0), kIn, kHidden, kF64))}, 1);
+  EXPECT_EQ(testing::error_of<TypeError>([] { nn::gru(random::key(0), 3, 4)(ones({3})); }).substr(0, 61),
+            "recurrent layer: a sequence is [time, ..., in], got f32[3]\n  ");
+}
+
 TEST(Recurrent, InitialWeights) {
   const nn::GruCell cell = nn::gru_cell(random::key(3), 400, 100);
   EXPECT_EQ(to_string(cell.input.type()), "f32[400,300]");

@@ -16,6 +16,16 @@ struct Linear {
 /// Weights normal with standard deviation 1/sqrt(in) (LeCun et al., "Efficient BackProp", 1998), biases zero.
 Linear linear(const Array& key, std::int64_t in, std::int64_t out, DType dtype = DType::kF32);
 
+/// Row i of the table for each i: integers [...] to [..., features]. One out of range gives NaN.
+struct Embedding {
+  Array table;  ///< [count, features]
+  Array operator()(Operand ids) const;
+  /// x [..., features] times each row: [..., count], such as logits that share the table's weights.
+  Array attend(Operand x) const;
+};
+/// Weights normal with standard deviation 1/sqrt(features).
+Embedding embedding(const Array& key, std::int64_t count, std::int64_t features, DType dtype = DType::kF32);
+
 /// y = (x - mean) / sqrt(variance + epsilon) scale + bias, with mean and variance (divided by n) over the
 /// last axes of x, as many as `scale` has. Ba, Kiros and Hinton, "Layer normalization", 2016.
 struct LayerNorm {

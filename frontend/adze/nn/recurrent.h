@@ -4,8 +4,14 @@
 #include <utility>
 
 #include "adze/array.h"
+#include "adze/control_flow.h"
 
 namespace adze::nn {
+
+namespace detail {
+/// The dimensions of [time, ..., in] between the two. TypeError where there is no time.
+Dims batch_of_sequence(const Array& xs, const Location& at);
+}  // namespace detail
 
 // Cells: one step of a recurrent network. auto [state2, output] = cell(state, x), with x [..., in] and the
 // output [..., hidden]; the body that `scan` takes. All weights of a cell's gates stand side by side in one
@@ -51,5 +57,39 @@ struct GruCell {
 RnnCell rnn_cell(const Array& key, std::int64_t in, std::int64_t hidden, DType dtype = DType::kF32);
 LstmCell lstm_cell(const Array& key, std::int64_t in, std::int64_t hidden, DType dtype = DType::kF32);
 GruCell gru_cell(const Array& key, std::int64_t in, std::int64_t hidden, DType dtype = DType::kF32);
+
+/// Layers: a cell over a sequence xs [time, ..., in], by `scan`, a loop inside the program.
+///
+///   auto [last, outputs] = layer(xs);             // from the cell's initial state; outputs [time, ...,
+///   hidden] auto [last, outputs] = layer(xs, state);
+///
+/// With `reverse` from the last element to the first; the outputs keep their places.
+template <class Cell>
+struct Recurrent {
+  Cell cell;
+  bool reverse = false;
+
+  template <class State>
+  std::pair<State, Array> operator()(const Array& xs, const State& state,
+                                     Location at = Location::current()) const {
+    const auto step = [this](const State& now, const Array& x) { return cell(now, x); };
+    return scan(step, state, xs, {.reverse = reverse}, at);
+  }
+  auto operator()(const Array& xs, Location at = Location::current()) const {
+    return (*this)(xs, cell.initial_state(detail::batch_of_sequence(xs, at)), at);
+  }
+};
+using Rnn = Recurrent<RnnCell>;
+using Lstm = Recurrent<LstmCell>;
+using Gru = Recurrent<GruCell>;
+inline Rnn rnn(const Array& key, std::int64_t in, std::int64_t hidden, DType dtype = DType::kF32) {
+  return {rnn_cell(key, in, hidden, dtype)};
+}
+inline Lstm lstm(const Array& key, std::int64_t in, std::int64_t hidden, DType dtype = DType::kF32) {
+  return {lstm_cell(key, in, hidden, dtype)};
+}
+inline Gru gru(const Array& key, std::int64_t in, std::int64_t hidden, DType dtype = DType::kF32) {
+  return {gru_cell(key, in, hidden, dtype)};
+}
 
 }  // namespace adze::nn
