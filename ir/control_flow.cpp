@@ -109,16 +109,78 @@ std::vector<bool> dependent_values(const Graph& graph, const std::vector<bool>& 
 
 namespace {
 
-/// One bit a value: do the results listed need it?
-std::vector<bool> needed_values(const Graph& graph, std::span<const std::size_t> results) {
+std::vector<std::size_t> set_flags(const std::vector<bool>& flags) {
+  std::vector<std::size_t> list;
+  for (std::size_t i = 0; i < flags.size(); ++i)
+    if (flags[i]) list.push_back(i);
+  return list;
+}
+
+/// What the results marked need of a loop's carries, and what these need: grows `results` by further carries,
+/// returns the flags of the body's parameters. Carry k is parameter first_carry + k.
+std::vector<bool> needed_in_loop(const Graph& body, std::size_t first_carry, std::size_t carries,
+                                 std::vector<bool>& results) {
+  while (true) {
+    std::vector<bool> parameters = needed_parameters(body, set_flags(results));
+    bool grown = false;
+    for (std::size_t k = 0; k < carries; ++k)
+      if (parameters[first_carry + k] && !results[k]) results[k] = grown = true;
+    if (!grown) return parameters;
+  }
+}
+
+/// For each operand of `node`: do the results marked need it? Looks into subgraphs.
+std::vector<bool> needed_operands(const Node& node, std::vector<bool> results) {
+  std::vector<bool> operands(node.operands.size(), true);
+  if (node.op->pattern != OpPattern::kControl) return operands;
+  switch (*node.op->control) {
+    case ControlKind::kScan: {
+      const ScanLayout s = scan_layout(node.attrs, operands.size());
+      operands = needed_in_loop(*s.body, s.consts, s.carries, results);
+      for (std::size_t k = 0; k < s.carries; ++k)
+        operands[s.consts + k] = operands[s.consts + k] || results[k];
+      break;
+    }
+    case ControlKind::kWhile: {
+      const WhileLayout w = while_layout(node.attrs, operands.size());
+      const std::vector<std::size_t> predicate{0};
+      const std::vector<bool> by_cond = needed_parameters(*w.cond, predicate);
+      for (std::size_t k = 0; k < w.carries; ++k) results[k] = results[k] || by_cond[w.cond_consts + k];
+      const std::vector<bool> by_body = needed_in_loop(*w.body, w.body_consts, w.carries, results);
+      for (std::size_t i = 0; i < w.cond_consts; ++i) operands[i] = by_cond[i];
+      for (std::size_t i = 0; i < w.body_consts; ++i) operands[w.cond_consts + i] = by_body[i];
+      for (std::size_t k = 0; k < w.carries; ++k) operands[w.first_carry() + k] = results[k];
+      break;
+    }
+    case ControlKind::kCond: {
+      std::fill(operands.begin() + 1, operands.end(), false);
+      for (const GraphRef& branch : node.attrs.get<GraphList>("branches")) {
+        const std::vector<bool> own = needed_parameters(*branch, set_flags(results));
+        for (std::size_t i = 0; i < own.size(); ++i) operands[i + 1] = operands[i + 1] || own[i];
+      }
+      break;
+    }
+    case ControlKind::kCall:
+      operands = needed_parameters(*node.attrs.get<GraphRef>("body"), set_flags(results));
+      break;
+  }
+  return operands;
+}
+
+/// One bit a value: do the results listed need it? `deep`: nodes with subgraphs need only the operands that
+/// their needed results need.
+std::vector<bool> needed_values(const Graph& graph, std::span<const std::size_t> results, bool deep) {
   std::vector<bool> needed(graph.values().size());
   for (const std::size_t r : results) needed[graph.results()[r].index] = true;
   for (std::size_t n = graph.nodes().size(); n-- > 0;) {
     const Node& node = graph.nodes()[n];
-    bool any = false;
-    for (std::uint32_t k = 0; k < node.result_count; ++k) any = any || needed[node.result_at(k).index];
-    if (!any) continue;
-    for (const ValueId operand : node.operands) needed[operand.index] = true;
+    std::vector<bool> wanted;
+    for (std::uint32_t k = 0; k < node.result_count; ++k) wanted.push_back(needed[node.result_at(k).index]);
+    if (count(wanted) == 0) continue;
+    const std::vector<bool> operands =
+        deep ? needed_operands(node, std::move(wanted)) : std::vector<bool>(node.operands.size(), true);
+    for (std::size_t i = 0; i < operands.size(); ++i)
+      if (operands[i]) needed[node.operands[i].index] = true;
   }
   return needed;
 }
@@ -126,14 +188,14 @@ std::vector<bool> needed_values(const Graph& graph, std::span<const std::size_t>
 }  // namespace
 
 std::vector<bool> needed_parameters(const Graph& graph, std::span<const std::size_t> results) {
-  const std::vector<bool> needed = needed_values(graph, results);
+  const std::vector<bool> needed = needed_values(graph, results, true);
   std::vector<bool> parameters;
   for (const Parameter& parameter : graph.parameters()) parameters.push_back(needed[parameter.value.index]);
   return parameters;
 }
 
 Graph part_of(const Graph& graph, const std::vector<bool>& parameters, std::span<const std::size_t> results) {
-  const std::vector<bool> needed = needed_values(graph, results);
+  const std::vector<bool> needed = needed_values(graph, results, false);
   GraphBuilder builder;
   builder.set_name(graph.name());
   std::vector<ValueId> value_of(graph.values().size());

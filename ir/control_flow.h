@@ -57,7 +57,8 @@ std::vector<TensorType> result_types(const Graph& graph);
 
 /// For each value of `graph`: does it depend on one of the marked parameters?
 std::vector<bool> dependent_values(const Graph& graph, const std::vector<bool>& parameters);
-/// For each parameter: do the results listed need it?
+/// For each parameter: do the results listed need it? Of loops and branches only what their needed results
+/// need.
 std::vector<bool> needed_parameters(const Graph& graph, std::span<const std::size_t> results);
 /// The part of `graph` that gives the results listed, with the marked parameters only; these must be all that
 /// the results need.

@@ -1,5 +1,6 @@
 #include "passes/canonicalize.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <optional>
@@ -7,6 +8,8 @@
 
 #include "ir/op_helpers.h"
 #include "passes/rewrite_rules.h"
+#include "passes/simplify_control.h"
+#include "passes/subgraphs.h"
 
 namespace adze {
 namespace {
@@ -91,7 +94,10 @@ constexpr SiteRule kRules[] = {drop_stop_gradient, broadcast_splat_literal, hois
 }  // namespace
 
 Graph canonicalize(const Graph& graph) {
-  return apply_rules(graph, kRules, {.fold = true});
+  Graph current = apply_rules(graph, kRules, {.fold = true});
+  if (std::none_of(current.nodes().begin(), current.nodes().end(), holds_subgraphs)) return current;
+  current = simplify_control(on_subgraphs(current, canonicalize));
+  return apply_rules(current, kRules, {.fold = true});
 }
 
 }  // namespace adze

@@ -6,6 +6,7 @@
 #include "ir/text.h"
 #include "passes/ad/linearize.h"
 #include "passes/ad/transpose.h"
+#include "passes/simplify_control.h"
 
 namespace adze {
 namespace {
@@ -93,7 +94,7 @@ PullBack pull_back(GraphBuilder& builder, const Graph& graph, const std::vector<
 /// Ends the graph under the name of the one it was derived from, without what its results do not need.
 Graph finish_pruned(GraphBuilder& builder, const Graph& source, std::vector<ValueId> results) {
   builder.set_name(source.name());
-  return rewrite(builder.finish(std::move(results)));
+  return simplify_control(rewrite(builder.finish(std::move(results))));
 }
 
 }  // namespace

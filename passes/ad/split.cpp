@@ -2,6 +2,7 @@
 
 #include "passes/ad/ad.h"
 #include "passes/ad/linearize.h"
+#include "passes/simplify_control.h"
 
 namespace adze {
 namespace {
@@ -149,8 +150,8 @@ SplitDerivative split_derivative(const Graph& graph, const std::vector<bool>& ac
   }
   const Graph joint = builder.finish(std::move(results));
   const Splitter splitter(joint, graph.parameters().size(), graph.results().size(), may_save);
-  split.primal = splitter.primal();
-  split.tangent = splitter.tangent();
+  split.primal = simplify_control(splitter.primal());
+  split.tangent = simplify_control(splitter.tangent());
   return split;
 }
 
