@@ -96,7 +96,7 @@ constexpr SiteRule kRules[] = {drop_stop_gradient, broadcast_splat_literal, hois
 Graph canonicalize(const Graph& graph) {
   Graph current = apply_rules(graph, kRules, {.fold = true});
   if (std::none_of(current.nodes().begin(), current.nodes().end(), holds_subgraphs)) return current;
-  current = simplify_control(on_subgraphs(current, canonicalize));
+  current = simplify_control(current);
   return apply_rules(current, kRules, {.fold = true});
 }
 

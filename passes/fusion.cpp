@@ -264,6 +264,7 @@ bool Fuser::may_fuse(const std::vector<std::size_t>& parts, NodeId producer, Clu
       outputs.push_back(value);
     }
   }
+  if (outputs.empty()) return false;  // of ops with several results, of which the first is not used
   std::optional<KernelFacts> facts = rules_.check(merged.nodes, outputs, limits_);
   if (!facts || makes_cycle(parts, outputs)) return false;
   merged.facts = std::move(*facts);

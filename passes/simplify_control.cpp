@@ -173,6 +173,7 @@ class ScanSimplifier {
   }
 
   bool round() {
+    if (body_.results().empty()) return false;
     bool changed = false;
     const std::vector<bool> needed = needed_results();
     std::vector<std::size_t> kept_results;

@@ -80,6 +80,21 @@ func @main(%a: f64[2], %xs: f64[1,2]) -> (f64[2], f64[1,2]) {
   EXPECT_EQ(find(graph, "scan"), nullptr) << print(graph);
 }
 
+TEST(SimplifyControl, AScanOfNoIterationIsNone) {
+  const Graph graph = simplified(R"(
+func @main(%a: f64[2], %b: f64[2], %xs: f64[0,2]) -> (f64[2], f64[0,2], f64[0,2]) {
+  %r0, %r1, %r2 = scan %b, %a, %xs {length = 0, num_consts = 1, num_carry = 1,
+    body = func @body(%d: f64[2], %c: f64[2], %x: f64[2]) -> (f64[2], f64[2], f64[2]) {
+      %1 = mul %c, %x
+      %2 = mul %c, %d
+      return %1, %c, %2
+    }
+  }
+  return %r0, %r1, %r2
+})");
+  EXPECT_EQ(find(graph, "scan"), nullptr) << print(graph);
+}
+
 TEST(SimplifyControl, ScansInScansLoseWhatOnlyTheOuterOneDoesNotNeed) {
   const Graph graph = simplified(R"(
 func @main(%a: f64[2], %b: f64[2]) -> f64[2] {
