@@ -39,8 +39,8 @@ Array split_stacked(const Array& key, std::int64_t n);
 Array fold_in(const Array& key, std::uint32_t data);
 Array fold_in(const Array& key, const Array& data);
 
-/// Raw u32.
-Array bits(const Array& key, Dims shape);
+/// Raw bits: u8, u16, u32 or u64.
+Array bits(const Array& key, Dims shape, DType dtype = DType::kU32);
 /// In [low, high); f32 or f64.
 Array uniform(const Array& key, Dims shape, double low = 0, double high = 1, DType dtype = DType::kF32);
 /// Mean 0, standard deviation 1; f32 or f64.

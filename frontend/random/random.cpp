@@ -141,9 +141,24 @@ Array fold_in(const Array& key, const Array& data) {
   return stack({w.first, w.second}, 0);
 }
 
-Array bits(const Array& key, Dims shape) {
-  if (at_once("bits", key)) return host::bits(host::read_key(key), std::move(shape));
-  return reshape(flat_bits(key, element_count(shape)), shape);
+Array bits(const Array& key, Dims shape, DType dtype) {
+  const bool now = at_once("bits", key);
+  switch (dtype) {
+    case DType::kU32:
+      if (now) return host::bits(host::read_key(key), std::move(shape));
+      return reshape(flat_bits(key, element_count(shape)), shape);
+    case DType::kU8:
+    case DType::kU16:
+      return astype(bits(key, std::move(shape)), dtype);  // the lowest ones
+    case DType::kU64: {
+      const Words w = words(key, element_count(shape));
+      const Array high = adze::detail::apply_numpy(op_shift_left, {astype(w.first, dtype), 32});
+      return reshape(high | astype(w.second, dtype), shape);
+    }
+    default:
+      throw TypeError(
+          fmt::format("random::bits: dtype must be u8, u16, u32 or u64, not {}", adze::to_string(dtype)));
+  }
 }
 
 Array uniform(const Array& key, Dims shape, double low, double high, DType dtype) {

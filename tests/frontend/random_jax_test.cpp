@@ -33,6 +33,20 @@ TEST(RandomJax, Keys) {
               {2547012911, 1371500959});
 }
 
+TEST(RandomJax, BitsOfOtherWidths) {
+  expect_draw("u8", [](const Array& key) { return random::bits(key, {3}, DType::kU8); }, "u8[3]",
+              {162, 217, 249});
+  expect_draw("u16", [](const Array& key) { return random::bits(key, {3}, DType::kU16); }, "u16[3]",
+              {5026, 12505, 63993});
+  // In halves, which doubles can hold.
+  const auto half = [](const Array& key, int part) {
+    const Array wide = random::bits(key, {2}, DType::kU64);
+    return astype(part == 0 ? wide / 4294967296 : wide % 4294967296, DType::kU32);
+  };
+  expect_draw("u64, high", [&](const Array& key) { return half(key, 0); }, "u32[2]", {1832780943, 64467757});
+  expect_draw("u64, low", [&](const Array& key) { return half(key, 1); }, "u32[2]", {270669613, 2916123636});
+}
+
 TEST(RandomJax, Bits) {
   expect_draw("bits",
               [](const Array& key) {
