@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <string>
+#include <utility>
+
 #include "adze/ops.h"
 #include "emit.h"
 
@@ -11,9 +14,9 @@ using detail::apply_numpy;
 namespace {
 
 /// For functions of floats: an integer scalar counts as one.
-Array apply_float(const OpDef& op, Operand x) {
-  if (!x.is_scalar() || x.kind() == Operand::Kind::kFloat) return apply(op, {x});
-  return apply(op, {Operand(x.real(), x.at())});
+Array apply_float(const OpDef& op, Operand x, Attrs attrs = {}) {
+  if (!x.is_scalar() || x.kind() == Operand::Kind::kFloat) return apply(op, {x}, std::move(attrs));
+  return apply(op, {Operand(x.real(), x.at())}, std::move(attrs));
 }
 
 }  // namespace
@@ -97,11 +100,17 @@ Array sign(Operand x) {
   return apply(op_sign, {x});
 }
 Array square(Operand x) {
-  return apply(op_mul, {x, x});
+  return apply(op_square, {x});
+}
+Array integer_pow(Operand x, std::int64_t y) {
+  return apply(op_integer_pow, {x}, {{"y", y}});
 }
 Array clip(Operand x, Operand low, Operand high) {
   const Composition here("clip", x.at());
   return minimum(maximum(x, low), high);
+}
+Array clamp(Operand low, Operand x, Operand high) {
+  return apply_numpy(op_clamp, {low, x, high});
 }
 
 Array operator==(Operand a, Operand b) {
@@ -129,6 +138,9 @@ Array operator&(Operand a, Operand b) {
 Array operator|(Operand a, Operand b) {
   return apply_numpy(op_or_, {a, b});
 }
+Array operator^(Operand a, Operand b) {
+  return apply_numpy(op_xor_, {a, b});
+}
 Array operator!(const Array& a) {
   return apply(op_not_, {a});
 }
@@ -145,6 +157,25 @@ Array logical_not(Operand a) {
   return apply(op_not_, {a});
 }
 
+Array shift_left(Operand x, Operand count) {
+  return apply_numpy(op_shift_left, {x, count});
+}
+Array shift_right_logical(Operand x, Operand count) {
+  return apply_numpy(op_shift_right_logical, {x, count});
+}
+Array shift_right_arithmetic(Operand x, Operand count) {
+  return apply_numpy(op_shift_right_arithmetic, {x, count});
+}
+Array population_count(Operand x) {
+  return apply(op_population_count, {x});
+}
+Array clz(Operand x) {
+  return apply(op_clz, {x});
+}
+Array bitcast_convert(Operand x, DType dtype) {
+  return apply(op_bitcast_convert, {x}, {{"dtype", dtype}});
+}
+
 Array where(Operand condition, Operand a, Operand b) {
   return apply_numpy(op_select, {condition, a, b});
 }
@@ -153,11 +184,25 @@ Array floor(Operand x) {
   return apply_float(op_floor, x);
 }
 Array ceil(Operand x) {
-  const Composition here("ceil", x.at());
-  return -floor(-x);
+  return apply_float(op_ceil, x);
+}
+Array round(Operand x, Rounding halves) {
+  const std::string method = halves == Rounding::kToNearestEven ? "to_nearest_even" : "away_from_zero";
+  return apply_float(op_round, x, {{"method", method}});
+}
+Array nextafter(Operand x, Operand y) {
+  return apply_numpy(op_nextafter, {x, y});
+}
+Array reduce_precision(Operand x, int exponent_bits, int mantissa_bits) {
+  return apply_float(
+      op_reduce_precision, x,
+      {{"exponent_bits", std::int64_t{exponent_bits}}, {"mantissa_bits", std::int64_t{mantissa_bits}}});
 }
 Array exp(Operand x) {
   return apply_float(op_exp, x);
+}
+Array exp2(Operand x) {
+  return apply_float(op_exp2, x);
 }
 Array log(Operand x) {
   return apply_float(op_log, x);
@@ -177,6 +222,9 @@ Array sqrt(Operand x) {
 Array rsqrt(Operand x) {
   return apply_float(op_rsqrt, x);
 }
+Array cbrt(Operand x) {
+  return apply_float(op_cbrt, x);
+}
 Array reciprocal(Operand x) {
   const Composition here("reciprocal", x.at());
   return 1 / x;
@@ -186,6 +234,54 @@ Array sin(Operand x) {
 }
 Array cos(Operand x) {
   return apply_float(op_cos, x);
+}
+Array tan(Operand x) {
+  return apply_float(op_tan, x);
+}
+Array asin(Operand x) {
+  return apply_float(op_asin, x);
+}
+Array acos(Operand x) {
+  return apply_float(op_acos, x);
+}
+Array atan(Operand x) {
+  return apply_float(op_atan, x);
+}
+Array atan2(Operand y, Operand x) {
+  return apply_numpy(op_atan2, {y, x});
+}
+Array sinh(Operand x) {
+  return apply_float(op_sinh, x);
+}
+Array cosh(Operand x) {
+  return apply_float(op_cosh, x);
+}
+Array asinh(Operand x) {
+  return apply_float(op_asinh, x);
+}
+Array acosh(Operand x) {
+  return apply_float(op_acosh, x);
+}
+Array atanh(Operand x) {
+  return apply_float(op_atanh, x);
+}
+Array erf(Operand x) {
+  return apply_float(op_erf, x);
+}
+Array erfc(Operand x) {
+  return apply_float(op_erfc, x);
+}
+Array erf_inv(Operand x) {
+  return apply_float(op_erf_inv, x);
+}
+Array lgamma(Operand x) {
+  return apply_float(op_lgamma, x);
+}
+Array digamma(Operand x) {
+  return apply_float(op_digamma, x);
+}
+Array polygamma(std::int64_t n, Operand x) {
+  return n == 0 ? digamma(x) : apply_float(op_polygamma, x, {{"n", n}});
 }
 Array isfinite(Operand x) {
   return apply_float(op_is_finite, x);

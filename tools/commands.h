@@ -61,6 +61,8 @@ int grad_command(const CommonOptions& common, const GradOptions& options);
 int run_command(const CommonOptions& common, const RunOptions& options);
 int check_command(const CommonOptions& common, const CheckOptions& options);
 int devices_command();
+/// The op table: each op's pattern, rules and signature; how many there are in the last line.
+int ops_command();
 
 /// The functions asked for, parsed and verified. Throws IoError, UsageError.
 std::vector<Graph> load_functions(const CommonOptions& common);

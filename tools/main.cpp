@@ -155,6 +155,10 @@ int run_tool(int argc, char** argv) {
       *app.add_subcommand("devices", "list what programs can run on here, and why not on the rest");
   list.callback([&] { command = devices_command; });
 
+  CLI::App& ops =
+      *app.add_subcommand("ops", "list the primitives: pattern, samples, rules, operands and attributes");
+  ops.callback([&] { command = ops_command; });
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {

@@ -78,10 +78,15 @@ Array negative(Operand a);
 Array maximum(Operand a, Operand b);  ///< NaN where either is NaN; at a tie the gradient is shared
 Array minimum(Operand a, Operand b);
 Array pow(Operand base, Operand exponent);
+/// x^y by repeated multiplication; of integers y must not be negative.
+Array integer_pow(Operand x, std::int64_t y);
 Array abs(Operand x);
 Array sign(Operand x);
 Array square(Operand x);
+/// minimum(maximum(x, low), high): gradients are shared at a tie.
 Array clip(Operand x, Operand low, Operand high);
+/// The same values; the gradient goes to x strictly between the bounds, to a bound where x is beyond it.
+Array clamp(Operand low, Operand x, Operand high);
 Array& operator+=(Array& a, Operand b);
 Array& operator-=(Array& a, Operand b);
 Array& operator*=(Array& a, Operand b);
@@ -100,11 +105,23 @@ Array operator>=(Operand a, Operand b);
 
 Array operator&(Operand a, Operand b);
 Array operator|(Operand a, Operand b);
+Array operator^(Operand a, Operand b);
 Array operator!(const Array& a);  ///< not an Operand: that would be as good as the conversion to bool
 Array operator~(Operand a);
 Array logical_and(Operand a, Operand b);
 Array logical_or(Operand a, Operand b);
 Array logical_not(Operand a);
+
+// Bits of integers. The count of a shift is unsigned: what is negative or at least the width moves every bit
+// out.
+
+Array shift_left(Operand x, Operand count);
+Array shift_right_logical(Operand x, Operand count);     ///< fills with zeros
+Array shift_right_arithmetic(Operand x, Operand count);  ///< fills with the highest bit
+Array population_count(Operand x);                       ///< how many bits are one
+Array clz(Operand x);                                    ///< how many above the highest one are zero
+/// The same bits as another number type of as many.
+Array bitcast_convert(Operand x, DType dtype);
 
 /// condition ? a : b, elementwise.
 Array where(Operand condition, Operand a, Operand b);
@@ -113,16 +130,42 @@ Array where(Operand condition, Operand a, Operand b);
 
 Array floor(Operand x);
 Array ceil(Operand x);
+/// Where halves go.
+enum class Rounding { kAwayFromZero, kToNearestEven };
+Array round(Operand x, Rounding halves = Rounding::kAwayFromZero);
+/// The number after x on the way to y (f32, f64). Its derivative is that of x.
+Array nextafter(Operand x, Operand y);
+/// Rounded as if to a float of so many exponent and mantissa bits, subnormal ones being zero: (5, 10) is
+/// f16's format.
+Array reduce_precision(Operand x, int exponent_bits, int mantissa_bits);
 Array exp(Operand x);
+Array exp2(Operand x);
 Array log(Operand x);
 Array log1p(Operand x);
 Array expm1(Operand x);
 Array tanh(Operand x);
 Array sqrt(Operand x);
 Array rsqrt(Operand x);  ///< 1 / sqrt(x)
+Array cbrt(Operand x);
 Array reciprocal(Operand x);
 Array sin(Operand x);
 Array cos(Operand x);
+Array tan(Operand x);
+Array asin(Operand x);
+Array acos(Operand x);
+Array atan(Operand x);
+Array atan2(Operand y, Operand x);  ///< the angle of the point (x, y)
+Array sinh(Operand x);
+Array cosh(Operand x);
+Array asinh(Operand x);
+Array acosh(Operand x);
+Array atanh(Operand x);
+Array erf(Operand x);
+Array erfc(Operand x);  ///< 1 - erf(x), without its cancellation
+Array erf_inv(Operand x);
+Array lgamma(Operand x);                     ///< log |gamma(x)|
+Array digamma(Operand x);                    ///< the derivative of lgamma
+Array polygamma(std::int64_t n, Operand x);  ///< the n-th derivative of digamma, n in [0, 20]
 Array isfinite(Operand x);
 Array isnan(Operand x);
 

@@ -49,17 +49,19 @@ Scalar polynomial(ScalarBuilder& b, Scalar x, std::span<const double> coefficien
   return sum;
 }
 
-/// 1 - x^2 is rounded before its logarithm is taken. Near |x| = 1 that moves the result less than half an ULP
-/// of x does, but by up to 65 ULP of its own; the form without cancellation would not give the random normals
-/// that JAX gives.
+/// For f32 1 - x^2 is rounded before its logarithm is taken, as XLA does it: near |x| = 1 that moves the
+/// result by up to 65 ULP, less than half an ULP of x does, and gives the random normals that JAX gives. f64
+/// has no such excuse.
 Scalar erf_inv_scalar(ScalarBuilder& b, Args operands) {
   const Scalar x = operands[0];
   const auto minus = [&](Scalar a, double c) { return b.sub(a, b.like(a, c)); };
   const auto below = [&](Scalar a, double limit) { return b.lt(a, b.like(a, limit)); };
-  const Scalar w = b.neg(b.log1p(b.neg(b.mul(x, x))));
+  const bool wide = b.dtype(x) == DType::kF64;
+  const Scalar one = b.like(x, 1);
+  const Scalar w = b.neg(wide ? b.log(b.mul(b.sub(one, x), b.add(one, x))) : b.log1p(b.neg(b.mul(x, x))));
   const Scalar root = b.sqrt(w);
   Scalar p;
-  if (b.dtype(x) == DType::kF64) {
+  if (wide) {
     p = b.select(below(w, 6.25), polynomial(b, minus(w, 3.125), kCentreF64),
                  b.select(below(w, 16), polynomial(b, minus(root, 3.25), kMiddleF64),
                           polynomial(b, minus(root, 5), kTailF64)));

@@ -53,6 +53,35 @@ TEST_F(Fold, InexactIdentitiesOfFloatsStay) {
   EXPECT_EQ(op_of(b.emit(op_div, {x, x})), &op_div);
 }
 
+TEST_F(Fold, BitsAndFormats) {
+  const ValueId x = parameter(DType::kI32), f = parameter(DType::kF32);
+  const auto zero = splat(DType::kI32, 0), ones = splat(DType::kI32, -1);
+  EXPECT_EQ(b.emit(op_xor_, {x, zero}), x);
+  EXPECT_EQ(b.emit(op_xor_, {x, x}), zero);
+  EXPECT_EQ(op_of(b.emit(op_xor_, {x, ones})), &op_not_);
+  EXPECT_EQ(b.emit(op_shift_left, {x, zero}), x);
+  EXPECT_EQ(b.emit(op_shift_right_arithmetic, {x, zero}), x);
+  EXPECT_EQ(op_of(b.emit(op_shift_right_logical, {zero, x})), &op_shift_right_logical);
+  const auto as = [&](ValueId value, DType dtype) {
+    return b.emit(op_bitcast_convert, {value}, {{"dtype", dtype}});
+  };
+  EXPECT_EQ(as(as(f, DType::kI32), DType::kF32), f);
+  EXPECT_EQ(as(as(f, DType::kI32), DType::kU32), as(f, DType::kU32));
+  const auto reduced = [&](std::int64_t exponent_bits, std::int64_t mantissa_bits) {
+    return b.emit(op_reduce_precision, {f},
+                  {{"exponent_bits", exponent_bits}, {"mantissa_bits", mantissa_bits}});
+  };
+  EXPECT_EQ(reduced(8, 23), f);
+  EXPECT_EQ(op_of(reduced(8, 7)), &op_reduce_precision);
+  EXPECT_EQ(op_of(reduced(5, 23)), &op_reduce_precision);
+  EXPECT_EQ(b.emit(op_integer_pow, {f}, {{"y", std::int64_t{1}}}), f);
+  EXPECT_EQ(b.emit(op_integer_pow, {f}, {{"y", std::int64_t{0}}}), splat(DType::kF32, 1));
+  const ValueId floor = b.emit(op_floor, {f});
+  EXPECT_EQ(b.emit(op_ceil, {floor}), floor);
+  EXPECT_EQ(b.emit(op_round, {floor}), floor);
+  EXPECT_EQ(op_of(b.emit(op_clamp, {f, parameter(DType::kF32), f})), &op_clamp) << "NaN is not between";
+}
+
 TEST_F(Fold, ConstantsOfBothZeroSignsAreNoSplat) {
   const ValueId x = parameter(DType::kF32);
   const ValueId zeros = b.constant(testing::tensor<float>({3}, {-0.0F, 0.0F, -0.0F}));

@@ -328,5 +328,132 @@ TEST(OpValues, Threefry2x32) {
                u32({0x99BA4EFE, 0xBB002BE7, 0x483DF7A0}));
 }
 
+/// The op on each of `x` is within `ulps` of that of `y`.
+void expect_close(const OpDef& op, std::initializer_list<double> x, std::initializer_list<double> y,
+                  double ulps = 3, Attrs attrs = {}) {
+  SCOPED_TRACE(op.name);
+  const Dims shape = {static_cast<std::int64_t>(x.size())};
+  EXPECT_EQ(difference(apply(op, {tensor<double>(shape, x)}, std::move(attrs)), tensor<double>(shape, y),
+                       {.max_ulp = ulps}),
+            "");
+}
+
+TEST(OpValues, TrigonometricAndHyperbolic) {
+  constexpr float kPi = 3.14159274F;
+  expect_unary<float>(op_tan, {0, -0.0F, kInf, kNan}, {0, -0.0F, kNan, kNan});
+  expect_unary<float>(op_asin, {0, -0.0F, 1, -1, 2, kNan}, {0, -0.0F, kPi / 2, -kPi / 2, kNan, kNan});
+  expect_unary<float>(op_acos, {1, -1, 0, -1.5F, kNan}, {0, kPi, kPi / 2, kNan, kNan});
+  expect_unary<float>(op_atan, {-0.0F, kInf, -kInf, kNan}, {-0.0F, kPi / 2, -kPi / 2, kNan});
+  expect_binary<float>(
+      op_atan2, {0.0F, -0.0F, 0.0F, -0.0F, 1, -1, kInf, kInf, -kInf, 1, -1, kNan, 1},
+      {0.0F, 0.0F, -0.0F, -0.0F, 0, 0, kInf, -kInf, kInf, -kInf, kInf, 1, kNan},
+      {0.0F, -0.0F, kPi, -kPi, kPi / 2, -kPi / 2, kPi / 4, 2.35619449F, -kPi / 4, kPi, -0.0F, kNan, kNan});
+  expect_unary<float>(op_sinh, {-0.0F, 1e-30F, 90, -kInf, kNan}, {-0.0F, 1e-30F, kInf, -kInf, kNan});
+  expect_unary<float>(op_cosh, {0, -90, kInf, kNan}, {1, kInf, kInf, kNan});
+  expect_unary<float>(op_asinh, {-0.0F, 1e-30F, -kInf, kNan}, {-0.0F, 1e-30F, -kInf, kNan});
+  expect_unary<float>(op_acosh, {1, 0.5F, -3, -1e30F, kInf, -kInf, kNan},
+                      {0, kNan, kNan, kNan, kInf, kNan, kNan});
+  expect_unary<float>(op_atanh, {-0.0F, 1, -1, 2, -1e30F, kInf}, {-0.0F, kInf, -kInf, kNan, kNan, kNan});
+  expect_close(op_sinh, {1e-9, 0.3, -710.4}, {1e-9, 0.30452029344714261, -1.6663642832806496e308});
+  expect_close(op_asinh, {1e-9, 0.3, 1e300}, {1e-9, 0.29567304756342244, 691.46867507877365});
+  expect_close(op_acosh, {1 + 0x1p-40, 2, 1e300},
+               {1.3486991523485068e-6, 1.3169578969248168, 691.46867507877365});
+}
+
+TEST(OpValues, ErrorAndGammaFunctions) {
+  expect_unary<float>(op_erf, {-0.0F, kInf, -kInf, kNan}, {-0.0F, 1, -1, kNan});
+  expect_unary<float>(op_erfc, {0, kInf, -kInf, 30, kNan}, {1, 0, 2, 0, kNan});
+  expect_unary<float>(op_erf_inv, {-0.0F, 1, -1, 1.5F, kNan}, {-0.0F, kInf, -kInf, kNan, kNan});
+  expect_unary<float>(op_lgamma, {1, 2, 0, -1, kInf, -kInf, kNan}, {0, 0, kInf, kInf, kInf, kInf, kNan});
+  expect_unary<float>(op_digamma, {0, -0.0F, -1, kInf, -kInf, kNan}, {kNan, kNan, kNan, kInf, kNan, kNan});
+  expect_close(op_erf_inv, {1e-20, 0.5, -0.99, 0.999999},
+               {8.8622692545275797e-21, 0.47693627620446987, -1.8213863677184495, 3.4589107372754988}, 64);
+  // psi(1) = -gamma, psi(1/2) = -gamma - 2 ln 2, psi(-1/2) = psi(1/2) + 2.
+  expect_close(op_digamma, {1, 0.5, -0.5, 1e-20, 1e20},
+               {-0.57721566490153286, -1.9635100260214235, 0.03648997397857652, -1e20, 46.051701859880914},
+               16);
+  // psi_1(1) = pi^2 / 6, psi_1(1/2) = pi^2 / 2, psi_1(-1/2) = psi_1(1/2) + 4; psi_2(1) = -2 zeta(3), psi_3(1)
+  // = pi^4/15.
+  const auto order = [](std::int64_t n) { return Attrs{{"n", n}}; };
+  expect_close(op_polygamma, {1, 0.5, -0.5, 1e8},
+               {1.6449340668482264, 4.9348022005446793, 8.9348022005446793, 1.0000000050000000e-8}, 8,
+               order(1));
+  expect_close(op_polygamma, {1, -0.5}, {-2.4041138063191886, -0.82879664423431999}, 16, order(2));
+  expect_close(op_polygamma, {1, -0.5}, {6.4939394022668291, 193.40909103400244}, 16, order(3));
+  expect_close(op_polygamma, {0, -3},
+               {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()}, 8,
+               order(1));
+}
+
+TEST(OpValues, RootsAndPowers) {
+  expect_unary<float>(op_cbrt, {-0.0F, 8, -27, kInf, -kInf, kNan}, {-0.0F, 2, -3, kInf, -kInf, kNan});
+  expect_unary<float>(op_exp2, {0, 10, -149, 128, -200, kNan},
+                      {1, 1024, 1.4012984643248171e-45F, kInf, 0, kNan});
+  expect_unary<float>(op_square, {-3, kInf, kNan}, {9, kInf, kNan});
+  expect_unary<std::int32_t>(op_square, {-3, 65536}, {9, 0});
+  const auto power = [](std::int64_t y) { return Attrs{{"y", y}}; };
+  const Literal x = tensor<float>({5}, {-2, 0.5F, 0, kInf, kNan});
+  expect_value(apply(op_integer_pow, {x}, power(5)), tensor<float>({5}, {-32, 0.03125F, 0, kInf, kNan}));
+  expect_value(apply(op_integer_pow, {x}, power(-3)), tensor<float>({5}, {-0.125F, 8, kInf, 0, kNan}));
+  expect_value(apply(op_integer_pow, {x}, power(0)), tensor<float>({5}, {1, 1, 1, 1, 1}));
+  expect_value(apply(op_integer_pow, {tensor<std::int32_t>({3}, {3, -2, 65536})}, power(3)),
+               tensor<std::int32_t>({3}, {27, -8, 0}));
+}
+
+TEST(OpValues, Rounding) {
+  const Literal x = tensor<float>({9}, {0.5F, 1.5F, 2.5F, -0.5F, -2.5F, 0.49999997F, 8388609, -kInf, kNan});
+  const auto method = [](const char* name) { return Attrs{{"method", std::string(name)}}; };
+  expect_value(apply(op_round, {x}), tensor<float>({9}, {1, 2, 3, -1, -3, 0, 8388609, -kInf, kNan}));
+  expect_value(apply(op_round, {x}, method("to_nearest_even")),
+               tensor<float>({9}, {0, 2, 2, -0.0F, -2, 0, 8388609, -kInf, kNan}));
+  expect_unary<float>(op_ceil, {1.2F, -1.2F, -0.5F, -0.0F, 0, kInf, kNan},
+                      {2, -1, -0.0F, -0.0F, 0, kInf, kNan});
+  constexpr float kLeast = 1.4012984643248171e-45F, kMost = 3.40282347e38F;
+  expect_binary<float>(
+      op_nextafter, {1, 1, 0, -0.0F, kLeast, kMost, kInf, -1, 2, 0.0F, kNan, 1},
+      {2, -2, 1, -1, -1, kInf, 0, -2, 2, -0.0F, 1, kNan},
+      {1.00000012F, 0.99999994F, kLeast, -kLeast, 0, kInf, kMost, -1.00000012F, 2, -0.0F, kNan, kNan});
+  const auto format = [](std::int64_t exponent_bits, std::int64_t mantissa_bits) {
+    return Attrs{{"exponent_bits", exponent_bits}, {"mantissa_bits", mantissa_bits}};
+  };
+  // f16 has its largest number at 65504 and its smallest normal one at 2^-14; halves go to even.
+  expect_value(
+      apply(op_reduce_precision,
+            {tensor<float>({9}, {65519, 65520, -65520, 0x1p-14F, 6.09e-5F, -1e-8F, 2049, 2051, kNan})},
+            format(5, 10)),
+      tensor<float>({9}, {65504, kInf, -kInf, 0x1p-14F, 0, -0.0F, 2048, 2052, kNan}));
+  expect_value(apply(op_reduce_precision, {tensor<float>({2}, {1.00390625F, 1.01171875F})}, format(8, 7)),
+               tensor<float>({2}, {1, 1.015625F}));
+}
+
+TEST(OpValues, Clamp) {
+  expect_value(
+      apply(op_clamp, {tensor<float>({5}, {0, 0, 0, 0, 2}), tensor<float>({5}, {-1, 0.5F, 3, kNan, 1.5F}),
+                       tensor<float>({5}, {1, 1, 1, 1, 1})}),
+      tensor<float>({5}, {0, 0.5F, 1, kNan, 1}));
+}
+
+TEST(OpValues, Bits) {
+  expect_binary<std::int32_t>(op_xor_, {12, -1, 5}, {10, 0, 5}, {6, -1, 0});
+  check_binary<bool, bool>(op_xor_, {true, true, false}, {true, false, false}, {false, true, false});
+  expect_unary<std::int32_t>(op_population_count, {0, 7, -1, kMin}, {0, 3, 32, 1});
+  expect_unary<std::int64_t>(op_population_count, {-1}, {64});
+  expect_unary<std::int32_t>(op_clz, {0, 1, -1, kMax}, {32, 31, 0, 1});
+  expect_unary<std::int64_t>(op_clz, {0, 1}, {64, 63});
+  expect_binary<std::int32_t>(op_shift_left, {1, 1, 3, 1, 1}, {4, 31, 31, 32, -1}, {16, kMin, kMin, 0, 0});
+  expect_binary<std::int32_t>(op_shift_right_logical, {-1, -1, -8, 8, -1, 5, -1}, {1, 31, 0, 2, 32, 0, -1},
+                              {kMax, 1, -8, 2, 0, 5, 0});
+  expect_binary<std::int32_t>(op_shift_right_arithmetic, {-8, 8, -8, 8, -8, 8}, {1, 1, 31, 40, 40, -1},
+                              {-4, 4, -1, 0, -1, 0});
+  expect_binary<std::uint32_t>(op_shift_right_arithmetic, {0xF0000000U, 16, 0x80000000U}, {4, 2, 99},
+                               {0xFF000000U, 4, 0xFFFFFFFFU});
+  expect_binary<std::int64_t>(op_shift_right_logical, {-1, -1}, {60, 64}, {15, 0});
+  expect_value(apply(op_bitcast_convert, {tensor<float>({2}, {1, -0.0F})}, {{"dtype", DType::kI32}}),
+               tensor<std::int32_t>({2}, {0x3F800000, kMin}));
+  expect_value(
+      apply(op_bitcast_convert, {tensor<std::uint32_t>({1}, {0xC0000000U})}, {{"dtype", DType::kF32}}),
+      tensor<float>({1}, {-2}));
+}
+
 }  // namespace
 }  // namespace adze

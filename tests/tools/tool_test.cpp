@@ -3,10 +3,12 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <sstream>
 
 #include "codegen/cuda/nvrtc.h"
 #include "frontend/io/npy.h"
 #include "ir/literal.h"
+#include "ir/op.h"
 #include "ir/text.h"
 #include "support/native_code.h"
 #include "support/temp_dir.h"
@@ -51,7 +53,7 @@ class Tool : public ::testing::Test {
 TEST_F(Tool, HelpIsGood) {
   const Outcome all = run("--help");
   EXPECT_EQ(all.code, 0);
-  for (const char* word : {"print", "grad", "run", "check", "devices", "Exit codes"})
+  for (const char* word : {"print", "grad", "run", "check", "devices", "ops", "Exit codes"})
     EXPECT_NE(all.out.find(word), std::string::npos);
   for (const char* command : {"print", "grad", "run", "check"}) {
     const Outcome one = run(std::string(command) + " --help");
@@ -355,6 +357,40 @@ TEST_F(Tool, UnknownPassesAndCpus) {
             "error: --disable: there is no pass 'fuze'; did you mean 'fuse'? (known: canonica");
   EXPECT_EQ(run("print f.adze --cpu=z80").code, 2);
   EXPECT_EQ(run("print f.adze", "ADZE_DISABLE=fuze").code, 2);
+}
+
+/// The lines of `adze ops`: a title, one an op in the order of the table, and the counts.
+TEST_F(Tool, OpsListsTheTable) {
+  const Outcome list = run("ops");
+  EXPECT_EQ(list.code, 0);
+  EXPECT_EQ(list.err, "");
+  std::vector<std::string> lines;
+  std::istringstream text(list.out);
+  for (std::string line; std::getline(text, line);) lines.push_back(line);
+  ASSERT_EQ(lines.size(), all_ops().size() + 2);
+  std::size_t samples = 0;
+  for (std::size_t i = 0; i < all_ops().size(); ++i) {
+    const OpDef& op = *all_ops()[i];
+    EXPECT_EQ(lines[i + 1].substr(0, lines[i + 1].find(' ')), op.name);
+    const std::string count = " " + std::to_string(op.samples().size()) + " ";
+    EXPECT_NE(lines[i + 1].find(count), std::string::npos) << lines[i + 1];
+    samples += op.samples().size();
+  }
+  EXPECT_EQ(lines.back().find("ops=" + std::to_string(all_ops().size()) +
+                              " samples=" + std::to_string(samples) + " "),
+            0u)
+      << lines.back();
+  const auto line_of = [&](const std::string& name) {
+    for (const std::string& line : lines) {
+      if (line.starts_with(name + " ")) return line;
+    }
+    return std::string();
+  };
+  EXPECT_NE(line_of("tanh").find("elementwise"), std::string::npos);
+  EXPECT_NE(line_of("tanh").find("jvp batch scalar  "), std::string::npos) << line_of("tanh");
+  EXPECT_NE(line_of("floor").find("zero_derivative batch scalar"), std::string::npos) << line_of("floor");
+  EXPECT_NE(line_of("round").find("(operand) {[method]}"), std::string::npos) << line_of("round");
+  EXPECT_NE(line_of("dot_general").find("contract eval"), std::string::npos) << line_of("dot_general");
 }
 
 }  // namespace
