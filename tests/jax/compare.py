@@ -33,7 +33,8 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_threefry_partitionable", True)
 
 SUITES = {
-    "ops": ["cases_elementwise", "cases_shape", "cases_reduce", "cases_linear", "cases_index", "cases_sort"],
+    "ops": ["cases_elementwise", "cases_functions", "cases_shape", "cases_reduce", "cases_linear", "cases_index", "cases_sort",
+            "cases_window"],
     "nn": ["cases_nn", "cases_optim"],
     "random": ["cases_random"],
 }
@@ -228,7 +229,7 @@ def main():
     parser.add_argument("suite", choices=SUITES)
     parser.add_argument("--evaluate", required=True, help="the program jax_evaluate")
     parser.add_argument("--seed", type=int, default=0, help="of inputs and of the choice of cases")
-    parser.add_argument("--count", type=int, default=5, help="cases a record at most")
+    parser.add_argument("--count", type=int, default=2, help="cases a record at most")
     parser.add_argument("--only", default="", help="cases whose name contains this")
     parser.add_argument("--device", default="cpu", help="what runs Adze's side")
     parser.add_argument("--keep", default="", help="a directory for the cases, their inputs and results")
