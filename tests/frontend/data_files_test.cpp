@@ -165,7 +165,7 @@ TEST(Safetensors, SaysWhatIsWrong) {
       {"[]",
        ": the header is not a JSON object: The JSON element does not have the requested "
        "type."},
-      {tensor("F16", "[2]", "[0,4]"), ": tensor 'w': dtype F16 is not supported"},
+      {tensor("F8_E4M3", "[2]", "[0,4]"), ": tensor 'w': dtype F8_E4M3 is not supported"},
       {tensor("F32", "[2]", "[0,8]"),
        ": tensor 'w': data_offsets [0, 8] reach outside the file's 4 bytes of data"},
       {tensor("F32", "[2]", "[4,0]"),

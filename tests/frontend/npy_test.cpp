@@ -115,9 +115,9 @@ TEST(Npy, SaysWhatIsWrongAndAtWhichByte) {
   EXPECT_EQ(error_of(npy("{'descr': '<f4', 'shape': ()}")),
             "a.npy: byte 10: the header has no 'fortran_order'");
   EXPECT_EQ(error_of(npy("{}")), "a.npy: byte 10: the header has no 'descr'");
-  EXPECT_EQ(
-      error_of(npy("{'descr': '<c8'}")),
-      "a.npy: byte 20: element type '<c8' is not supported; supported are <f4, <f8, <i4, <i8, <u4, |b1");
+  EXPECT_EQ(error_of(npy("{'descr': '<c8'}")),
+            "a.npy: byte 20: element type '<c8' is not supported; supported are <f2, <f4, <f8, "
+            "|i1, <i2, <i4, <i8, |u1, <u2, <u4, <u8, |b1");
   EXPECT_EQ(error_of(npy("{'descr': '>f4'}")), "a.npy: byte 20: big-endian data ('>f4') is not supported");
   EXPECT_EQ(error_of(npy("{'descr': [('x', '<f4')]}")),
             "a.npy: byte 20: structured arrays are not supported");

@@ -120,7 +120,7 @@ TEST(Dtypes, ScalarsAreWeakAmongNarrowOnes) {
   EXPECT_EQ((bf16 * 0.1).dtype(), DType::kBF16);
   EXPECT_EQ((bf16 * 2).item<BFloat16>(), 3.0F);
   EXPECT_EQ((f16 / 7).item<Half>(), static_cast<float>(Half(3.0F / 7)));
-  EXPECT_EQ(to_string(f16 / 7), "f16[] 0.4287");
+  EXPECT_EQ(to_string(f16 / 7), "f16[] 0.4285");
   EXPECT_EQ(to_string(Array({std::int8_t{65}, std::int8_t{-1}}, {2})), "i8[2] [65, -1]");
   EXPECT_EQ(testing::error_of<TypeError>([&] { u8 + 256; }).substr(0, 34),
             "the scalar 256 does not fit u8, th");
