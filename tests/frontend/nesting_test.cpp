@@ -155,8 +155,8 @@ void check(const Chain& chain, bool compiled) {
   }
 }
 
-TEST(Nesting, SinglesAndPairsCompiled) {
-  for (const std::size_t depth : {1, 2})
+TEST(Nesting, SinglesPairsAndTriplesCompiled) {
+  for (const std::size_t depth : {1, 2, 3})
     for (const Chain& chain : chains(depth)) check(chain, true);
 }
 
