@@ -211,6 +211,27 @@ ValueId emit_back_from_windows(GraphBuilder& b, ValueId y, const Dims& dims, con
   return emit_skew(b, y, std::move(skew));
 }
 
+ValueId emit_side_by_side(GraphBuilder& b, ValueId runs, const RunPlaces& places) {
+  const Dims shape = b.type(runs).shape;
+  Dims merged, low, high, gap;
+  std::size_t next = 0;
+  for (std::size_t at = 0; at < shape.size(); ++at) {
+    const bool has_run = contains(places.dims, static_cast<std::int64_t>(merged.size()));
+    merged.push_back(shape[at]);
+    low.push_back(0);
+    high.push_back(0);
+    gap.push_back(0);
+    if (!has_run) continue;
+    gap.push_back(places.strides[next] - shape[++at]);
+    merged.back() *= places.strides[next];
+    low.back() = places.offsets[next];
+    high.back() = places.sizes[next] - merged.back() - places.offsets[next];
+    ++next;
+  }
+  const ValueId whole = emit_pad(b, runs, Dims(shape.size(), 0), std::move(gap));
+  return emit_pad(b, emit_reshape(b, whole, std::move(merged)), std::move(low), std::move(high));
+}
+
 Windows transposed_windows(const Dims& sizes, const Windows& windows) {
   const Dims counts = window_counts(sizes, windows);
   Windows result = windows;

@@ -75,6 +75,13 @@ ValueId emit_windows(GraphBuilder& b, ValueId x, const Dims& dims, const Windows
 /// the transpose of emit_windows.
 ValueId emit_back_from_windows(GraphBuilder& b, ValueId y, const Dims& dims, const Dims& sizes,
                                const Windows& windows);
+/// Runs side by side: `runs` has a dim of run elements behind each of the operand's `dims`. Element k of run
+/// i of a dim is element i * stride + k + offset of the result, of size `sizes`, where that is in range;
+/// zeros are between the runs and around them. No run is longer than the stride.
+struct RunPlaces {
+  Dims dims, strides, offsets, sizes;
+};
+ValueId emit_side_by_side(GraphBuilder& b, ValueId runs, const RunPlaces& places);
 /// The windows under which the gradient of a sum over `windows` is a sum over windows of the cotangent: base
 /// dilation and strides change their roles (JAX's _conv_general_vjp_lhs_padding). `sizes` of the operand.
 Windows transposed_windows(const Dims& sizes, const Windows& windows);

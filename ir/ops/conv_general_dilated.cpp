@@ -341,36 +341,36 @@ ValueList decompose_conv(DecomposeContext& c) {
   const std::int64_t groups = std::max(conv.feature_groups, conv.batch_groups);
   const bool has_groups = groups > 1;
 
-  // The lhs as [group, dims before the features, dims after them, features, window dims].
+  // The elements under the windows, with the windows' dims last; spatial dims in which the rhs is one element
+  // and nothing moves take part in none.
+  const WindowedDims over =
+      windowed_dims(pick(lhs_shape, conv.spatial_dims(conv.lhs)), windows_of(conv, rhs_shape));
+  ValueId lhs = emit_windows(b, c.operand(0), pick(conv.spatial_dims(conv.lhs), over.dims), over.windows);
+
+  // As [group, dims before the features, dims after them, features, window dims]. This comes after the
+  // windows: what is read under their guards should have a plain index.
   Dims roles(static_cast<std::size_t>(rank));  // of the result's dims, as places in a spec
   for (std::size_t role = 0; role < roles.size(); ++role) {
     roles[static_cast<std::size_t>(conv.out[role])] = static_cast<std::int64_t>(role);
   }
   const std::int64_t before = conv.out[kFeature], after = rank - 1 - before;
   const std::int64_t split = conv.batch_groups > 1 ? conv.lhs[kBatch] : conv.lhs[kFeature];
-  ValueId lhs = has_groups ? split_dim(b, c.operand(0), split, groups) : c.operand(0);
-  const auto lhs_dim = [&](std::size_t role) {
-    const std::int64_t dim = conv.lhs[role];
-    return has_groups && dim >= split ? dim + 1 : dim;
-  };
+  if (has_groups) lhs = split_dim(b, lhs, split, groups);
+  const auto lhs_dim = [&](std::int64_t dim) { return has_groups && dim >= split ? dim + 1 : dim; };
   Dims order;
-  Dims spatial_at(conv.spatial());
   if (has_groups) order.push_back(split);
   for (const std::int64_t role : roles) {
-    if (role == static_cast<std::int64_t>(kFeature)) continue;
-    if (role >= static_cast<std::int64_t>(kSpatial)) {
-      spatial_at[static_cast<std::size_t>(role) - kSpatial] = static_cast<std::int64_t>(order.size());
+    if (role != static_cast<std::int64_t>(kFeature)) {
+      order.push_back(lhs_dim(conv.lhs[static_cast<std::size_t>(role)]));
     }
-    order.push_back(lhs_dim(static_cast<std::size_t>(role)));
   }
-  order.push_back(lhs_dim(kFeature));
+  const auto lhs_features = static_cast<std::int64_t>(order.size());
+  order.push_back(lhs_dim(conv.lhs[kFeature]));
+  while (static_cast<std::int64_t>(order.size()) < b.type(lhs).rank()) {
+    order.push_back(static_cast<std::int64_t>(order.size()));
+  }
   lhs = emit_transpose(b, lhs, order);
-  const std::int64_t lhs_features = b.type(lhs).rank() - 1;
 
-  // Spatial dims in which the rhs is one element and nothing moves take part in no window.
-  const WindowedDims over =
-      windowed_dims(pick(lhs_shape, conv.spatial_dims(conv.lhs)), windows_of(conv, rhs_shape));
-  lhs = emit_windows(b, lhs, pick(spatial_at, over.dims), over.windows);
   Dims rhs_spatial, unused;  // of the rhs
   for (std::size_t d = 0; d < conv.spatial(); ++d) {
     const bool is_used = contains(over.dims, static_cast<std::int64_t>(d));

@@ -66,12 +66,41 @@ void eval_reduce_window(EvalContext& c, Monoid monoid) {
   });
 }
 
+/// Holes between the elements at least as wide as a window that moves by one (the gradient of sums over
+/// disjoint windows): every window holds one element at most.
+bool hold_single_elements(const Windows& windows) {
+  for (std::size_t d = 0; d < windows.size.size(); ++d) {
+    if (windows.strides[d] != 1 || windows.window_dilation[d] != 1) return false;
+    if (windows.size[d] > windows.base_dilation[d]) return false;
+  }
+  return true;
+}
+
+/// The sums under such windows: each element stands where a window holds it.
+ValueId repeat_elements(DecomposeContext& c, const WindowedDims& over) {
+  GraphBuilder& b = c.builder();
+  const TensorType type = c.type(c.operand(0));
+  Dims shape, element_dims, offsets;
+  for (std::int64_t d = 0; d < type.rank(); ++d) {
+    element_dims.push_back(static_cast<std::int64_t>(shape.size()));
+    shape.push_back(type.shape[static_cast<std::size_t>(d)]);
+    if (!contains(over.dims, d)) continue;
+    const std::size_t i = offsets.size();
+    shape.push_back(over.windows.size[i]);
+    offsets.push_back(over.windows.padding.lhs[i] - over.windows.size[i] + 1);
+  }
+  return emit_side_by_side(
+      b, emit_broadcast(b, c.operand(0), shape, element_dims),
+      {over.dims, over.windows.base_dilation, offsets, pick(c.result_type().shape, over.dims)});
+}
+
 /// The windows' elements with the windows' dims last, folded.
 ValueList decompose_reduce_window(DecomposeContext& c, Monoid monoid) {
   GraphBuilder& b = c.builder();
   const TensorType type = c.type(c.operand(0));
   const WindowedDims over = windowed_dims(type.shape, windows_of(c.attrs()));
   if (over.dims.empty()) return c.operand(0);
+  if (monoid == Monoid::kSum && hold_single_elements(over.windows)) return repeat_elements(c, over);
   const ValueId windows =
       emit_windows(b, c.operand(0), over.dims, over.windows, b.constant(neutral(monoid, type.dtype)));
   if (monoid == Monoid::kMax || monoid == Monoid::kMin) {
@@ -145,6 +174,7 @@ std::vector<OpSample> reduce_window_samples(Monoid monoid) {
   add(DType::kF32, {2, 7, 5, 3}, {1, 2, 3, 1}, {1, 1, 2, 1}, {{0, 0, 1, 0}, {0, 1, 0, 0}}, {}, {1, 2, 1, 1},
       0);
   add(DType::kF32, {6, 5}, {3, 2}, {1, 2}, {{1, -1}, {-2, 2}}, {2, 3}, {1, 2}, 0);
+  add(DType::kF32, {5, 6}, {2, 2}, {}, {{1, 0}, {1, -1}}, {2, 3}, {}, 0);
   add(DType::kF32, {5, 4}, {1, 1}, {}, {}, {}, {}, 0);
   add(DType::kF32, {}, {}, {}, {}, {}, {}, 0);
   add(DType::kF32, {3}, {5}, {}, {}, {}, {}, 0);

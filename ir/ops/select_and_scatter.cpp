@@ -98,35 +98,25 @@ bool are_disjoint(const Windows& windows) {
   return true;
 }
 
-/// Disjoint windows side by side, with what is between them, are the operand again: each window holds its
-/// source at the chosen position.
+/// Disjoint windows, each with its source at the chosen position, side by side are the operand again.
 ValueId lay_out_windows(DecomposeContext& c, const Choice& choice) {
   GraphBuilder& b = c.builder();
-  const TensorType type = c.result_type();
+  const Dims sizes = c.result_type().shape;
   const Windows& windows = choice.over.windows;
-  // [.., count, window, ..], then [.., count, stride, ..], then [.., count * stride, ..].
-  Dims shape, merged, count_dims, window_dims, gap, none, low(type.shape.size(), 0), high = low;
-  std::size_t next = 0;
-  for (std::size_t d = 0; d < type.shape.size(); ++d) {
+  Dims shape, count_dims, window_dims, offsets = windows.padding.lhs;
+  for (std::size_t d = 0; d < sizes.size(); ++d) {
     count_dims.push_back(static_cast<std::int64_t>(shape.size()));
     shape.push_back(choice.window_shape[d]);
-    merged.push_back(choice.window_shape[d]);
-    gap.push_back(0);
     if (!contains(choice.over.dims, static_cast<std::int64_t>(d))) continue;
-    window_dims.push_back(static_cast<std::int64_t>(shape.size()));
-    shape.push_back(windows.size[next]);
-    gap.push_back(windows.strides[next] - windows.size[next]);
-    merged.back() *= windows.strides[next];
-    low[d] = -windows.padding.lhs[next];
-    high[d] = type.shape[d] - merged.back() - low[d];
-    ++next;
+    shape.push_back(windows.size[window_dims.size()]);
+    window_dims.push_back(static_cast<std::int64_t>(shape.size()) - 1);
   }
-  none.assign(shape.size(), 0);
   const ValueId is_chosen = c.emit(op_eq, {emit_broadcast(b, choice.index, shape, count_dims),
                                            emit_broadcast(b, choice.position, shape, window_dims)});
   const ValueId values = c.select(is_chosen, emit_broadcast(b, c.operand(0), shape, count_dims), kNoValue);
-  const ValueId laid_out = emit_reshape(b, emit_pad(b, values, none, gap), merged);
-  return emit_pad(b, laid_out, low, high);
+  for (std::int64_t& offset : offsets) offset = -offset;
+  return emit_side_by_side(b, values,
+                           {choice.over.dims, windows.strides, offsets, pick(sizes, choice.over.dims)});
 }
 
 /// Every element sums over the windows that it is in: no two writes meet.
