@@ -13,10 +13,6 @@
 namespace adze::nn {
 namespace {
 
-std::size_t at_index(std::int64_t i) {
-  return static_cast<std::size_t>(i);
-}
-
 /// `list`, or ones; TypeError unless it has an entry for each spatial dimension.
 Dims list_or_ones(const char* what, const char* name, Operand x, const Dims& list, std::size_t rank) {
   if (list.empty()) return Dims(rank, 1);

@@ -86,8 +86,14 @@ class Spreader {
 
   std::vector<Stmt> one_block(std::vector<Stmt> body) {
     std::vector<Stmt> spread, alone;
+    bool may_still_read = false;  // a thread may not have read what follows to write
+    const auto wait_for_readers = [&] {
+      if (may_still_read) spread.push_back(Stmt::make_barrier());
+      may_still_read = false;
+    };
     const auto flush = [&] {
       if (alone.empty()) return;
+      wait_for_readers();
       run_in_order(alone);
       append(spread,
              when(exprs_.apply(ScalarOp::eq, {exprs_.var(thread_), exprs_.index(0)}), std::move(alone)));
@@ -97,6 +103,7 @@ class Spreader {
     for (Stmt& stmt : body) {
       if (is_parallel(stmt)) {
         flush();
+        wait_for_readers();
         Nest nest = take_nest(std::move(stmt));
         const std::int64_t rounds = ceil_div(nest.count, threads_);
         const VarId round = exprs_.new_var("r", rounds);
@@ -105,16 +112,19 @@ class Spreader {
         spread.push_back(Stmt::make_barrier());
       } else if (stmt.kind == StmtKind::kFor && holds_parallel(stmt)) {
         flush();
+        wait_for_readers();
         stmt.body = one_block(std::move(stmt.body));
         spread.push_back(std::move(stmt));
       } else if (stmt.kind == StmtKind::kLet) {  // every thread needs it
         flush();
+        may_still_read = may_still_read || exprs_.has_load(stmt.value);
         spread.push_back(std::move(stmt));
       } else {
         alone.push_back(std::move(stmt));
       }
     }
     flush();
+    wait_for_readers();  // the next iteration may write
     return spread;
   }
 
