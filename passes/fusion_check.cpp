@@ -229,7 +229,8 @@ bool FusionRules::visit(Question& q, NodeId id) {
       return true;
     case OpPattern::kReduction: {
       const bool is_tail = std::find(q.tails.begin(), q.tails.end(), id) != q.tails.end();
-      if (!is_tail && indices[0] != q.row) return false;
+      // Without a row there is none to be read at another place.
+      if (!is_tail && indices[0] != q.row && element_count(q.row_shape) != 0) return false;
       for (const ValueId operand : node.operands) {
         if (!need(q, operand, is_tail ? q.row : q.full, is_tail ? kRow : kFull)) return false;
       }

@@ -194,6 +194,7 @@ std::vector<OpSample> reduce_samples(ReduceKind kind) {
   add(DType::kF32, {3, 5, 7}, {0, 1, 2}, 0);
   add(DType::kF32, {3, 0}, {1}, 0);
   add(DType::kF32, {0, 3}, {1}, 0);
+  add(DType::kF32, {0, 3, 2}, {2}, 0);
   add(DType::kI32, {23}, {0}, 0);
   add(DType::kI64, {4, 9}, {0}, 0);
   add(DType::kU32, {4, 9}, {1}, 0);
