@@ -34,8 +34,9 @@ bool takes_any_shape(const OpDef& op) {
   return op.pattern == OpPattern::kElementwise && !op.operand_names.empty();
 }
 
+/// clamp's derivative at its bounds is zero, as in JAX: not what finite differences say of clamp(x, x, y).
 bool is_differentiable(const OpDef& op) {
-  return op.jvp || op.traits.linear;
+  return (op.jvp || op.traits.linear) && op.name != "clamp";
 }
 
 class Generator {

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "ir/errors.h"
+#include "ir/op.h"
 #include "ir/text.h"
 #include "passes/ad/ad.h"
 #include "passes/batching.h"
@@ -82,6 +83,9 @@ std::pair<Program, std::string> wrap(const Program& program, std::uint64_t seed)
     derived.graph = kind == 0 ? jvp_graph(graph, active) : vjp_graph(graph, active);
   } catch (const CompileError&) {  // an op without this derivative: while_loop in reverse
     return {program, ""};
+  }
+  for (const Node& node : derived.graph.nodes()) {
+    if (node.op->traits.only_transposed) return {program, ""};  // custom_vjp forward: an error on compiling
   }
   for (std::size_t i = derived.inputs.size(); i < derived.graph.parameters().size(); ++i) {
     const TensorType& type = derived.graph.type(derived.graph.parameters()[i].value);
