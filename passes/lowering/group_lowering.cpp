@@ -102,6 +102,11 @@ GroupLowering::GroupLowering(const KernelGroup& group, std::string name)
 ExprId GroupLowering::at(ValueId value, const Index& index, ExprId guard) {
   const Key key{value, index, guard};
   if (const auto found = memo_.find(key); found != memo_.end()) return found->second;
+  // What is known here without a guard is known under one: a row's fold must not be computed again for each
+  // of its elements, which may have overwritten what it reads.
+  if (guard) {
+    if (const auto found = memo_.find({value, index, {}}); found != memo_.end()) return found->second;
+  }
   const ExprId result = inlined(value, index, guard);
   memo_.emplace(key, result);
   return result;
@@ -310,7 +315,9 @@ void GroupLowering::lower_rows(const KernelSpace& space) {
     tail_sums.push_back({{node, {}}, combine, accumulator(dtype, loop::start_value(exprs_, combine, dtype))});
   }
   if (element_count(rows) != 0) {
-    const Index row = open_loops(rows, "i");
+    // As `at` will be asked for it: a fold found again is not computed again, after what it reads may have
+    // been overwritten.
+    const Index row = reindex(exprs_, open_loops(rows, "i"), rows, rows);
     for (const std::vector<const Node*>& nodes : levels) {
       std::vector<Fold> folds;
       for (const Node* node : nodes) folds.push_back({node, row});
