@@ -269,4 +269,10 @@ std::size_t check_count(const InferContext& c, std::string_view attr, std::size_
   return static_cast<std::size_t>(value);
 }
 
+void fail_reverse_while() {
+  throw CompileError(
+      "while: reverse-mode differentiation needs the values of every iteration, whose number is not known "
+      "beforehand; use scan, or fori_loop with bounds that are C++ numbers, or forward mode (jvp)");
+}
+
 }  // namespace adze

@@ -85,4 +85,7 @@ const Graph& check_graph(const InferContext& c, std::string_view attr);
 /// The value of a count attribute, which must lie in [0, most].
 std::size_t check_count(const InferContext& c, std::string_view attr, std::size_t most);
 
+/// Throws the CompileError of reverse-mode differentiation through a while.
+[[noreturn]] void fail_reverse_while();
+
 }  // namespace adze

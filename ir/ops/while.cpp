@@ -128,9 +128,7 @@ ValueList jvp_while(JvpContext& c) {
 
 /// What each iteration would need is not kept: their number is not known beforehand.
 ValueList transpose_while(TransposeContext&) {
-  throw CompileError(
-      "while: reverse-mode differentiation needs the values of every iteration, whose number is not known "
-      "beforehand; use scan, or fori_loop with bounds that are C++ numbers, or forward mode (jvp)");
+  fail_reverse_while();
 }
 
 /// Where the predicates differ over the batch, iterations run until all are false, and what is done keeps its

@@ -71,6 +71,7 @@ PullBack pull_back(GraphBuilder& builder, const Graph& graph, const std::vector<
     if (tangent) linear_results.push_back(tangent);
   }
   const Graph linear = linear_builder.finish(std::move(linear_results));
+  check_separable(linear, graph.parameters().size(), graph.results().size());
 
   std::vector<ValueId> arguments = copy_parameters(builder, graph);
   arguments.resize(linear.parameters().size());  // the tangents: linear

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ir/control_flow.h"
 #include "ir/op.h"
 #include "ir/text.h"
 #include "passes/subgraph_rules.h"
@@ -94,6 +95,19 @@ Linearized linearize(GraphBuilder& builder, const Graph& graph, std::span<const 
     }
   }
   return {map_values(primal_of, graph.results()), map_values(tangent_of, graph.results())};
+}
+
+void check_separable(const Graph& joint, std::size_t first_tangent, std::size_t count) {
+  std::vector<bool> depends(joint.values().size());
+  for (std::size_t i = first_tangent; i < joint.parameters().size(); ++i)
+    depends[joint.parameters()[i].value.index] = true;
+  for (const Node& node : joint.nodes()) {
+    const bool any = std::any_of(node.operands.begin(), node.operands.end(),
+                                 [&](ValueId operand) { return depends[operand.index]; });
+    for (std::uint32_t k = 0; k < node.result_count; ++k) depends[node.result_at(k).index] = any;
+  }
+  for (std::size_t i = 0; i < count; ++i)
+    if (depends[joint.results()[i].index]) fail_reverse_while();
 }
 
 }  // namespace adze

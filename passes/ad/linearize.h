@@ -21,4 +21,9 @@ struct Linearized {
 Linearized linearize(GraphBuilder& builder, const Graph& graph, std::span<const ValueId> primals,
                      std::span<const ValueId> tangents);
 
+/// Before a derivative is transposed or split: do results of the function itself (the first `count` results
+/// of `joint`) depend on no tangent (a parameter from `first_tangent` on)? A while computes both in one loop:
+/// CompileError.
+void check_separable(const Graph& joint, std::size_t first_tangent, std::size_t count);
+
 }  // namespace adze

@@ -149,6 +149,7 @@ SplitDerivative split_derivative(const Graph& graph, const std::vector<bool>& ac
     if (tangent) results.push_back(tangent);
   }
   const Graph joint = builder.finish(std::move(results));
+  check_separable(joint, graph.parameters().size(), graph.results().size());
   const Splitter splitter(joint, graph.parameters().size(), graph.results().size(), may_save);
   split.primal = simplify_control(splitter.primal());
   split.tangent = simplify_control(splitter.tangent());
