@@ -39,4 +39,11 @@ std::vector<double> time_calls(const Setting& setting, const std::function<void(
   return times;
 }
 
+int calls_a_group(const std::function<void()>& call) {
+  Setting once;
+  once.warm_up = once.least = 1;
+  once.seconds = 0;
+  return time_calls(once, call, [] {})[0] < 10 ? 100 : 1;
+}
+
 }  // namespace adze::bench

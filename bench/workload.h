@@ -41,11 +41,14 @@ struct Workload {
 
 std::vector<Workload> w1_mlp_classifier();
 std::vector<Workload> w2_mlp_regression();
+std::vector<Workload> w3_lenet();
 std::vector<Workload> w4_policy();
 std::vector<Workload> w5_gru();
 std::vector<Workload> w6_pinn();
 std::vector<Workload> w7_transformer();
 std::vector<Workload> w8_critic();
+std::vector<Workload> w9_rnn();
+std::vector<Workload> w11_ensemble();
 
 /// What a run began with and what came of it, for other systems to repeat: a safetensors file of "model.*",
 /// "data[0]",
@@ -80,6 +83,9 @@ auto training_step(const Setting& setting, Loss loss, Optimizer optimizer) {
 std::vector<double> time_calls(const Setting& setting, const std::function<void()>& step,
                                const std::function<void()>& wait);
 
+/// 100 where a call takes about as long as reading the clock, otherwise 1.
+int calls_a_group(const std::function<void()>& call);
+
 /// Runs 10 training steps for their losses, then times more. `step(model, state, data...)` returns (loss,
 /// model, state).
 template <class Step, class Model, class State, class... Data>
@@ -99,27 +105,38 @@ Report train(const Setting& setting, Step& step, Model model, State state, const
   return report;
 }
 
-/// Runs a function once for the sum of its result, an Array, then times more: bound to its buffers where that
-/// can be.
-template <class F, class Model, class... Data>
-Report forward(const Setting& setting, F f, const Model& model, const Data&... data) {
+/// Calls a function once for its losses, `losses_of(result)`, then times more calls: bound to their buffers
+/// where that can be.
+template <class LossesOf, class F, class Model, class... Data>
+Report calls(Setting setting, const LossesOf& losses_of, F f, const Model& model, const Data&... data) {
   auto compiled = compile(f, {.device = setting.device});
   Report report;
-  report.losses = {sum(compiled(model, data...)).template item<double>()};
+  auto result = compiled(model, data...);
+  report.losses = losses_of(result);
   dump(setting, report, model, data...);
   if (setting.device == cpu() && native_code_problem().empty()) {
     auto call = compiled.bind(model, data...);
-    Setting timing = setting;
-    timing.group = setting.least > 0 ? 100 : 1;  // one call may take about as long as reading the clock
-    report.step_us = time_calls(
-        timing, [&] { call(); }, [] {});
+    const auto run = [&] { call(); };
+    setting.group = calls_a_group(run);
+    report.step_us = time_calls(setting, run, [] {});
   } else {
-    Array result = compiled(model, data...);
     report.step_us = time_calls(
-        setting, [&] { result = compiled(model, data...); }, [&] { result.data<float>(); });
+        setting, [&] { result = compiled(model, data...); },
+        [&] { tree_leaves(result)[0].template data<float>(); });
   }
   report.compilation = compiled.report(model, data...);
   return report;
+}
+
+/// The same for a function without a loss: it reports the sum of all its results.
+template <class F, class Model, class... Data>
+Report forward(const Setting& setting, F f, const Model& model, const Data&... data) {
+  const auto total = [](const auto& result) {
+    double all = 0;
+    for (const Array& leaf : tree_leaves(result)) all += sum(leaf).template item<double>();
+    return std::vector<double>{all};
+  };
+  return calls(setting, total, f, model, data...);
 }
 
 }  // namespace adze::bench

@@ -100,8 +100,8 @@ int dump_all(const Options& options, const std::vector<Workload>& all) {
 int run(const Options& options) {
   const Setting setting = usual_setting(parse_device(options.device), options.seconds);
   std::vector<Workload> all;
-  for (auto&& family : {w1_mlp_classifier(), w2_mlp_regression(), w4_policy(), w5_gru(), w6_pinn(),
-                        w7_transformer(), w8_critic()}) {
+  for (auto&& family : {w1_mlp_classifier(), w2_mlp_regression(), w3_lenet(), w4_policy(), w5_gru(),
+                        w6_pinn(), w7_transformer(), w8_critic(), w9_rnn(), w11_ensemble()}) {
     all.insert(all.end(), family.begin(), family.end());
   }
   for (const std::string& want : options.wanted) {

@@ -34,7 +34,7 @@ jax.config.update("jax_threefry_partitionable", True)
 
 SUITES = {
     "ops": ["cases_elementwise", "cases_functions", "cases_shape", "cases_reduce", "cases_linear", "cases_index", "cases_sort",
-            "cases_window"],
+            "cases_window", "cases_control"],
     "nn": ["cases_nn", "cases_optim"],
     "random": ["cases_random"],
 }

@@ -28,6 +28,7 @@ import tensors
 
 STEPS = 10
 TOLERANCE = 1e-4
+SGD, ADAM = optax.sgd(0.01), optax.adam(1e-3)
 
 
 def linear(layer, x):
@@ -47,6 +48,19 @@ def w1_loss(model, x, labels):
 
 def w2_loss(model, x, target):
     return jnp.mean((mlp(model, x, ["a", "b", "c"]) - target) ** 2)
+
+
+def w3_logits(model, images):
+    x = images
+    for name, padding in [("first", [(2, 2)] * 2), ("second", "VALID")]:
+        x = lax.conv_general_dilated(x, model[name]["kernel"], (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        x = jax.nn.relu(x + model[name]["bias"])
+        x = lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+    return mlp(model, x.reshape(x.shape[0], -1), ["a", "b", "c"], jax.nn.relu)
+
+
+def w3_loss(model, images, labels):
+    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(w3_logits(model, images), labels))
 
 
 def w4_policy(model, x):
@@ -103,6 +117,29 @@ def w7_loss(model, ids, following):
     return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(w7_logits(model, ids), following))
 
 
+def w9_state(model, state):
+    return lax.scan(lambda h, _: (jnp.tanh(linear(model, h)), None), state, None, 1000)[0]
+
+
+w9_gradient = jax.grad(lambda model, state: jnp.sum(w9_state(model, state)))
+
+
+def w11_losses(model, x, target):
+    def step(state, _):
+        model, adam = state
+        value, gradient = jax.value_and_grad(w2_loss)(model, x, target)
+        updates, adam = ADAM.update(gradient, adam, model)
+        return (optax.apply_updates(model, updates), adam), value
+
+    return lax.scan(step, (model, ADAM.init(model)), None, 100)[1]
+
+
+def w11(model, data):
+    """The mean over the members, of the first steps."""
+    losses = jax.jit(jax.vmap(w11_losses, (0, None, None)))(model, *data)
+    return np.mean(losses, 0)[:STEPS]
+
+
 def train(loss, optimizer):
     """The losses of the first steps; each is that before its update."""
 
@@ -123,10 +160,10 @@ def train(loss, optimizer):
 
 
 def forward(function):
-    return lambda model, data: [float(jnp.sum(jax.jit(function)(model, *data)))]
+    """The sum of all its results."""
+    return lambda model, data: [sum(float(jnp.sum(x)) for x in jax.tree.leaves(jax.jit(function)(model, *data)))]
 
 
-SGD, ADAM = optax.sgd(0.01), optax.adam(1e-3)
 PROGRAMS = {
     "W1-B64": train(w1_loss, SGD),
     "W1-B1": train(w1_loss, SGD),
@@ -134,14 +171,20 @@ PROGRAMS = {
     "W1-B64-adam": train(w1_loss, ADAM),
     "W2-B64": train(w2_loss, ADAM),
     "W2-B10000": train(w2_loss, ADAM),
+    "W3-B64": train(w3_loss, SGD),
+    "W3-B1": train(w3_loss, SGD),
     "W4-B1": forward(w4_policy),
     "W4-B256": forward(w4_policy),
+    "W5": train(w5_loss, ADAM),
     "W5-step-B1": forward(w5_step),
     "W6-B1024": train(w6_loss, ADAM),
     "W6-B256": train(w6_loss, ADAM),
     "W7": train(w7_loss, ADAM),
     "W7-fwd-B1": forward(w7_logits),
     "W8": train(w2_loss, ADAM),
+    "W9-fwd": forward(w9_state),
+    "W9-grad": forward(w9_gradient),
+    "W11": w11,
 }
 
 
