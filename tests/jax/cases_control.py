@@ -37,7 +37,7 @@ def scans(seed, count):
             return lax.scan(step, h, xs, n, r)
 
         yield Case("scan", adze, reference,
-                   [draw.normal((3, 3), dtype), draw.normal((3,), dtype), draw.normal((length, 3), dtype)],
+                   [draw.normal((3, 3), dtype, 0.4), draw.normal((3,), dtype), draw.normal((length, 3), dtype)],
                    detail=f"length {length}{' reverse' if reverse else ''}")
 
 

@@ -54,12 +54,12 @@ def functions(seed, count):
         yield Case("integer_pow", apply("integer_pow", y=y), lambda x, y=y: lax.integer_pow(x, y),
                    [draw.not_small((3, 4), dtype)], pointwise=True, detail=f"{y}")
     draw = Draw(seed, "lgamma")
-    for shape, dtype in itertools.product(SHAPES, FLOATS):  # XLA's is some 1e-6 off in f32
+    for shape, dtype in itertools.product(SHAPES, FLOATS):  # XLA's is some 1e-6 off in f32, and so is its polygamma
         yield Case("lgamma", apply("lgamma"), lax.lgamma, [draw.uniform(shape, dtype, 2.5, 8)], tolerance=4)
     draw = Draw(seed, "polygamma")
     for n, dtype in itertools.product([1, 2], FLOATS):
         yield Case("polygamma", apply("polygamma", n=n),
-                   lambda x, n=n: lax.polygamma(lax.full_like(x, n), x), [draw.uniform((3, 4), dtype, 1, 5)])
+                   lambda x, n=n: lax.polygamma(lax.full_like(x, n), x), [draw.uniform((3, 4), dtype, 1, 5)], tolerance=4)
 
 
 def clamps(seed, count):

@@ -18,12 +18,18 @@ EXACT = {
     "randint_wide": lambda k, s: jax.random.randint(k, s, -2**31, 2**31 - 1, np.int32),
 }
 CLOSE = {
+    "normal": lambda k, s: jax.random.normal(k, s, np.float32),
+    "normal_f64": lambda k, s: jax.random.normal(k, s, np.float64),
+    "truncated_normal": lambda k, s: jax.random.truncated_normal(k, -1.5, 2, s, np.float32),
     "gumbel": lambda k, s: jax.random.gumbel(k, s, np.float32),
 }
 INITIALISERS = {
     "xavier_uniform": jax.nn.initializers.glorot_uniform(),
+    "xavier_normal": jax.nn.initializers.glorot_normal(),
     "he_uniform": jax.nn.initializers.he_uniform(),
+    "he_normal": jax.nn.initializers.he_normal(),
     "lecun_uniform": jax.nn.initializers.lecun_uniform(),
+    "lecun_normal": jax.nn.initializers.lecun_normal(),
 }
 
 
@@ -47,6 +53,8 @@ def cases(seed, count):
     for key in keys:
         add("split", lambda k: tuple(jax.random.split(k, 5)), key)
         add("split_stacked", lambda k: jax.random.split(k, 7), key)
+        for n in (1, 8, 257):
+            add(f"permutation{n}", lambda k, n=n: jax.random.permutation(k, n).astype(np.int32), key)
         for data in (0, 1, 2**32 - 1):
             add("fold_in", jax.random.fold_in, key, np.array(data, np.uint32))
         logits = rng.standard_normal((40, 9)).astype(np.float32)
@@ -54,4 +62,6 @@ def cases(seed, count):
         add("categorical_axis0", lambda k, x: jax.random.categorical(k, x, 0, (6, 9)).astype(np.int32), key, logits)
         for name, initialiser in INITIALISERS.items():
             add(name, lambda k, f=initialiser: f(k, (12, 20), np.float32), key, exact=False, prefix="init")
+        add("he_normal_conv", lambda k: INITIALISERS["he_normal"](k, (3, 3, 4, 6), np.float32), key, exact=False,
+            prefix="init")
     return found

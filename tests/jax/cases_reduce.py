@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from cases import Case, Draw, Text, dtype_name
+from cases import NAMES, Case, Draw, Text, dtype_name
 
 FLOATS = [np.float32, np.float64]
 SHAPES = [((), ()), ((3, 4, 5), ()), ((3, 4, 5), (0,)), ((3, 4, 5), (1, 2)), ((3, 4, 5), (0, 2)),
@@ -53,5 +53,35 @@ def positions(seed, count):
                    mode="values")
 
 
+def cumulative(seed, count):
+    table = [("cumsum", lax.cumsum), ("cumprod", lax.cumprod), ("cummax", lax.cummax), ("cummin", lax.cummin),
+             ("cumlogsumexp", lax.cumlogsumexp)]
+    for op, function in table:
+        draw = Draw(seed, op)
+        shapes = [((10,), 0), *(((3, 4, 5), axis) for axis in range(3))]
+        for (shape, axis), reverse, dtype in draw.pick(itertools.product(shapes, [False, True], FLOATS), 4 * count):
+            x = draw.unique(shape, dtype) if op in ("cummax", "cummin") else draw.uniform(shape, dtype, -0.5, 1.5)
+            yield Case(op, lambda g, x, o=op, a=axis, r=reverse: g.op(o, x, axis=a, reverse=r),
+                       lambda x, f=function, a=axis, r=reverse: f(x, axis=a, reverse=r), [x],
+                       detail=f"{shape} {axis} {reverse}")
+
+
+def pairs(seed, count):
+    """A sum and a product at once."""
+    draw = Draw(seed, "reduce")
+    for (shape, axes), dtype in draw.pick(itertools.product(SHAPES[1:], FLOATS), 3 * count):
+        t = NAMES[np.dtype(dtype)]
+        body = Text(f"""func @pair(%s: {t}[], %p: {t}[], %x: {t}[], %y: {t}[]) -> ({t}[], {t}[]) {{
+          %t = add %s, %x
+          %q = mul %p, %y
+          return %t, %q
+        }}""")
+        starts = [np.array(0, dtype), np.array(1, dtype)]
+        yield Case("reduce", lambda g, x, y, s, p, a=axes, b=body: g.op("reduce", x, y, s, p, results=2, axes=a, body=b),
+                   lambda x, y, s, p, a=axes: tuple(lax.reduce((x, y), (s, p), lambda v, w: (v[0] + w[0], v[1] * w[1]), a)),
+                   [draw.uniform(shape, dtype, -0.5, 1.5), draw.not_small(shape, dtype), *starts],
+                   active=[True, True, False, False], detail=f"{shape} {axes}")
+
+
 def cases(seed, count):
-    return [*reductions(seed, count), *positions(seed, count)]
+    return [*pairs(seed, count), *reductions(seed, count), *positions(seed, count), *cumulative(seed, count)]

@@ -27,14 +27,14 @@ import importlib
 import numpy as np
 
 import tensors
-from cases import BF16, is_float, numbered
+from cases import BF16, Draw, is_float, numbered
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_threefry_partitionable", True)
 
 SUITES = {
-    "ops": ["cases_elementwise", "cases_functions", "cases_shape", "cases_reduce", "cases_linear", "cases_index", "cases_sort",
-            "cases_window", "cases_control"],
+    "ops": ["cases_elementwise", "cases_functions", "cases_dtypes", "cases_shape", "cases_reduce", "cases_window",
+            "cases_linear", "cases_conv", "cases_index", "cases_sort", "cases_control"],
     "nn": ["cases_nn", "cases_optim"],
     "random": ["cases_random"],
 }
@@ -93,7 +93,7 @@ def reference(case):
 def tangent_inputs(case, draw):
     """Cotangents and tangents, in the order in which they are parameters."""
     results = jax.tree.leaves(jax.eval_shape(case.jax, *case.inputs))
-    make = lambda x: draw.uniform(-1, 1, x.shape).astype(x.dtype)
+    make = lambda x: draw.uniform(x.shape, x.dtype, -1, 1)
     cotangents = [make(x) for x in results if is_float(x.dtype)] if "vjp" in case.mode else []
     active = [x for x, flag in zip(case.inputs, case.flags()) if flag]
     tangents = tuple(make(x) for x in active) if "jvp" in case.mode else ()
@@ -194,8 +194,7 @@ def run(options):
     for module in SUITES[options.suite]:
         cases += importlib.import_module(module).cases(options.seed, options.count)
     cases = [case for case in numbered(cases) if options.only in case.name]
-    draw = np.random.default_rng(options.seed)
-    derivatives = {case.name: tangent_inputs(case, draw) for case in cases}
+    derivatives = {case.name: tangent_inputs(case, Draw(options.seed, case.name)) for case in cases}
     with tempfile.TemporaryDirectory() as scratch:
         directory = options.keep or scratch
         os.makedirs(directory, exist_ok=True)
@@ -229,7 +228,7 @@ def main():
     parser.add_argument("suite", choices=SUITES)
     parser.add_argument("--evaluate", required=True, help="the program jax_evaluate")
     parser.add_argument("--seed", type=int, default=0, help="of inputs and of the choice of cases")
-    parser.add_argument("--count", type=int, default=2, help="cases a record at most")
+    parser.add_argument("--count", type=int, default=3, help="cases a record at most")
     parser.add_argument("--only", default="", help="cases whose name contains this")
     parser.add_argument("--device", default="cpu", help="what runs Adze's side")
     parser.add_argument("--keep", default="", help="a directory for the cases, their inputs and results")

@@ -82,6 +82,36 @@ FunctionTable nn_functions() {
           const auto [state, output] = nn::LstmCell{a[3], a[4], a[5]}({a[0], a[1]}, a[2]);
           return Arrays{state.hidden, state.cell};
         }}},
+      {"nn.conv",
+       {3,
+        [](const Arrays& a) {
+          return Arrays{nn::Conv{.kernel = a[1], .bias = a[2], .strides = {2, 1}}(a[0])};
+        }}},
+      {"nn.conv_groups",
+       {3,
+        [](const Arrays& a) {
+          return Arrays{nn::Conv{.kernel = a[1],
+                                 .bias = a[2],
+                                 .padding = nn::Padding::by({1, 0}, {0, 2}),
+                                 .dilation = {1, 2},
+                                 .groups = 2}(a[0])};
+        }}},
+      {"nn.max_pool",
+       {1,
+        [](const Arrays& a) {
+          return Arrays{nn::max_pool(a[0], {2, 2})};
+        }}},
+      {"nn.max_pool_same",
+       {1,
+        [](const Arrays& a) {
+          return Arrays{nn::max_pool(a[0], {3, 3}, {.strides = {2, 2}, .padding = nn::Padding::same()})};
+        }}},
+      {"nn.avg_pool",
+       {1,
+        [](const Arrays& a) {
+          return Arrays{nn::avg_pool(a[0], {2, 3})};
+        }}},
+      {"nn.embedding", {2, [](const Arrays& a) { return Arrays{nn::Embedding{a[0]}(a[1])}; }}},
       {"einsum_matrix_product", {2, [](const Arrays& a) { return Arrays{einsum("ij,jk->ik", a[0], a[1])}; }}},
       {"einsum_batched", {2, [](const Arrays& a) { return Arrays{einsum("bhqd,bkhd->bhqk", a[0], a[1])}; }}},
       {"einsum_three", {3, [](const Arrays& a) { return Arrays{einsum("i,ij,j->", a[0], a[1], a[2])}; }}},

@@ -35,6 +35,11 @@ FunctionTable random_functions() {
              [](const Array& key, const Dims& s) { return uniform(key, s, 0, 1, kF64); });
   add_shaped(table, "random.uniform_range",
              [](const Array& key, const Dims& s) { return uniform(key, s, -3, 0.5); });
+  add_shaped(table, "random.normal", [](const Array& key, const Dims& s) { return normal(key, s); });
+  add_shaped(table, "random.normal_f64",
+             [](const Array& key, const Dims& s) { return normal(key, s, kF64); });
+  add_shaped(table, "random.truncated_normal",
+             [](const Array& key, const Dims& s) { return truncated_normal(key, s, -1.5, 2); });
   add_shaped(table, "random.gumbel", [](const Array& key, const Dims& s) { return gumbel(key, s); });
   add_shaped(table, "random.bernoulli",
              [](const Array& key, const Dims& s) { return bernoulli(key, 0.3, s); });
@@ -51,16 +56,24 @@ FunctionTable random_functions() {
   table["random.categorical_axis0"] = {2, [](const Arrays& a) {
                                          return Arrays{categorical(a[0], a[1], 0, Dims{6, a[1].shape()[1]})};
                                        }};
+  for (const std::int64_t n : {1, 8, 257}) {
+    table["random.permutation" + std::to_string(n)] = {
+        1, [n](const Arrays& a) { return Arrays{permutation(a[0], n)}; }};
+  }
   const Dims shape{12, 20};
   table["init.xavier_uniform"] =
       initialiser([=](const Array& key) { return nn::init::xavier_uniform(key, shape); });
   table["init.xavier_normal"] =
       initialiser([=](const Array& key) { return nn::init::xavier_normal(key, shape); });
   table["init.he_uniform"] = initialiser([=](const Array& key) { return nn::init::he_uniform(key, shape); });
+  table["init.he_normal"] = initialiser([=](const Array& key) { return nn::init::he_normal(key, shape); });
   table["init.lecun_uniform"] =
       initialiser([=](const Array& key) { return nn::init::lecun_uniform(key, shape); });
   table["init.lecun_normal"] =
       initialiser([=](const Array& key) { return nn::init::lecun_normal(key, shape); });
+  table["init.he_normal_conv"] = initialiser([](const Array& key) {
+    return nn::init::he_normal(key, {3, 3, 4, 6});
+  });
   return table;
 }
 
