@@ -165,4 +165,11 @@ ExprId combined(Exprs& exprs, Combine combine, ExprId a, ExprId b) {
   return exprs.apply(combine_op(combine), {a, b});
 }
 
+void run_in_order(std::vector<Stmt>& body) {
+  for (Stmt& stmt : body) {
+    if (stmt.kind == StmtKind::kFor && stmt.loop == LoopKind::kParallel) stmt.loop = LoopKind::kSerial;
+    run_in_order(stmt.body);
+  }
+}
+
 }  // namespace adze::loop

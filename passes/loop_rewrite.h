@@ -69,4 +69,7 @@ ExprId start_value(Exprs& exprs, Combine combine, DType dtype);
 /// Two values joined, as a scalar expression.
 ExprId combined(Exprs& exprs, Combine combine, ExprId a, ExprId b);
 
+/// Parallel loops become serial ones: one worker runs their iterations one after the other.
+void run_in_order(std::vector<Stmt>& body);
+
 }  // namespace adze::loop

@@ -35,20 +35,11 @@ void for_each_expr(const loop::Kernel& kernel, F&& visit) {
   });
 }
 
-/// One worker runs the iterations of parallel loops one after the other.
-void run_in_order(std::vector<Stmt>& body) {
-  for (Stmt& stmt : body) {
-    if (stmt.kind == loop::StmtKind::kFor && stmt.loop == loop::LoopKind::kParallel)
-      stmt.loop = loop::LoopKind::kSerial;
-    run_in_order(stmt.body);
-  }
-}
-
 }  // namespace
 
 loop::Kernel schedule_cpu(loop::Kernel kernel, const Target& target) {
   if (kernel.ordered) {
-    run_in_order(kernel.body);
+    loop::run_in_order(kernel.body);
     return kernel;
   }
   // Without the instruction a fused multiply-add is a slow call: contractions round twice instead.

@@ -9,22 +9,6 @@
 namespace adze {
 namespace {
 
-/// A graph under differentiation: a builder with its parameters and tangents for the active ones.
-struct Derivative {
-  GraphBuilder builder;
-  Linearized linearized;
-
-  Derivative(const Graph& graph, const std::vector<bool>& active) {
-    builder.set_name(graph.name());
-    std::vector<ValueId> primals, tangents(active.size());
-    for (const Parameter& parameter : graph.parameters())
-      primals.push_back(builder.parameter(graph.type(parameter.value), parameter.name, parameter.location));
-    for (std::size_t i = 0; i < active.size(); ++i)
-      if (active[i]) tangents[i] = builder.parameter(graph.type(graph.parameters()[i].value));
-    linearized = adze::linearize(builder, graph, primals, tangents);
-  }
-};
-
 class Rules final : public SubgraphRules {
  public:
   Graph jvp(const Graph& graph, const std::vector<bool>& active,

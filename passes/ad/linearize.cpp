@@ -97,6 +97,16 @@ Linearized linearize(GraphBuilder& builder, const Graph& graph, std::span<const 
   return {map_values(primal_of, graph.results()), map_values(tangent_of, graph.results())};
 }
 
+Derivative::Derivative(const Graph& graph, const std::vector<bool>& active) {
+  builder.set_name(graph.name());
+  std::vector<ValueId> primals, tangents(active.size());
+  for (const Parameter& parameter : graph.parameters())
+    primals.push_back(builder.parameter(graph.type(parameter.value), parameter.name, parameter.location));
+  for (std::size_t i = 0; i < active.size(); ++i)
+    if (active[i]) tangents[i] = builder.parameter(graph.type(graph.parameters()[i].value));
+  linearized = linearize(builder, graph, primals, tangents);
+}
+
 void check_separable(const Graph& joint, std::size_t first_tangent, std::size_t count) {
   std::vector<bool> depends(joint.values().size());
   for (std::size_t i = first_tangent; i < joint.parameters().size(); ++i)

@@ -21,6 +21,14 @@ struct Linearized {
 Linearized linearize(GraphBuilder& builder, const Graph& graph, std::span<const ValueId> primals,
                      std::span<const ValueId> tangents);
 
+/// A function and its derivative in a builder of their own: its parameters, then a tangent for each active
+/// one.
+struct Derivative {
+  Derivative(const Graph& graph, const std::vector<bool>& active);
+  GraphBuilder builder;
+  Linearized linearized;
+};
+
 /// Before a derivative is transposed or split: do results of the function itself (the first `count` results
 /// of `joint`) depend on no tangent (a parameter from `first_tangent` on)? A while computes both in one loop:
 /// CompileError.

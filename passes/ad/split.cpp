@@ -133,22 +133,15 @@ class Splitter {
 
 SplitDerivative split_derivative(const Graph& graph, const std::vector<bool>& active,
                                  const std::function<bool(const Graph&, const Node&)>& may_save) {
-  GraphBuilder builder;
-  builder.set_name(graph.name());
-  std::vector<ValueId> primals, tangents(active.size());
-  for (const Parameter& parameter : graph.parameters())
-    primals.push_back(builder.parameter(graph.type(parameter.value), parameter.name, parameter.location));
-  for (std::size_t i = 0; i < active.size(); ++i)
-    if (active[i]) tangents[i] = builder.parameter(graph.type(graph.parameters()[i].value));
-  const Linearized linearized = linearize(builder, graph, primals, tangents);
-
+  Derivative derivative(graph, active);
+  const Linearized& linearized = derivative.linearized;
   SplitDerivative split;
   std::vector<ValueId> results = linearized.results;
   for (const ValueId tangent : linearized.tangents) {
     split.has_tangent.push_back(static_cast<bool>(tangent));
     if (tangent) results.push_back(tangent);
   }
-  const Graph joint = builder.finish(std::move(results));
+  const Graph joint = derivative.builder.finish(std::move(results));
   check_separable(joint, graph.parameters().size(), graph.results().size());
   const Splitter splitter(joint, graph.parameters().size(), graph.results().size(), may_save);
   split.primal = simplify_control(splitter.primal());

@@ -17,13 +17,6 @@ bool holds_parallel(const Stmt& stmt) {
   return is_parallel(stmt) || std::any_of(stmt.body.begin(), stmt.body.end(), holds_parallel);
 }
 
-void run_in_order(std::vector<Stmt>& body) {
-  for (Stmt& stmt : body) {
-    if (is_parallel(stmt)) stmt.loop = LoopKind::kSerial;
-    run_in_order(stmt.body);
-  }
-}
-
 /// Perfectly nested parallel loops.
 struct Nest {
   std::vector<VarId> vars;
